@@ -1,0 +1,35 @@
+/**
+ * Every error code that Fairlead can show, with what the reader should do next. Codes are stable across
+ * releases and listed in the README; a test holds the two lists equal. Keep the rooms' groups in order.
+ */
+const hints = {
+	// net
+	NET_INVALID: 'Write an IPv4 or IPv6 address, a prefix such as 10.0.0.0/8, or a port between 1 and 65535.',
+	// config
+	CONFIG_INVALID: 'Run `fairlead run --help` for what the flag takes.',
+	// model
+	OBJECT_INVALID:
+		'Compare the field with the Kubernetes API reference, or with `kubectl get -o yaml` of an object that works.',
+} as const;
+
+export type ErrorCode = keyof typeof hints;
+
+/** Every code with its hint, for the test that compares them with the README. */
+export const errorHints: Readonly<Record<ErrorCode, string>> = hints;
+
+/** What failed, where, and what to do: `code` is stable across releases, `message` is not. */
+export class NetError extends Error {
+	override readonly name = 'NetError';
+	readonly code: ErrorCode;
+	readonly hint: string;
+	/** The facts behind the message, for logs and programs: errno, operation, file, field. */
+	readonly details: Readonly<Record<string, unknown>>;
+
+	/** @param message what could not be done, without "cannot": `new NetError('NET_INVALID', 'parse address "x"')` */
+	constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+		super(`cannot ${message}`, cause === undefined ? undefined : {cause});
+		this.code = code;
+		this.hint = hints[code];
+		this.details = details;
+	}
+}

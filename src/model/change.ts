@@ -1,0 +1,21 @@
+import type {KubeObject, NodeAddress, ObjectKey} from './objects.ts';
+
+/** Where changes come from.  */
+export type SourceName = 'files' | 'apiserver' | 'nodeAddresses';
+
+/**
+ * One object added or updated, one deleted, or the word of a source that it has told everything it knew at its
+ * start. `complete` is false while a part of it could not be read (a broken file): what the kernel has from before
+ * is then kept, whoever it belongs to. A source says `synced` again once nothing is missing any more.
+ */
+export type Change =
+	| {readonly verb: 'put'; readonly object: KubeObject | NodeAddress}
+	| {readonly verb: 'delete'; readonly kind: (KubeObject | NodeAddress)['kind']; readonly key: ObjectKey}
+	| {readonly verb: 'synced'; readonly source: SourceName; readonly complete: boolean};
+
+/**
+ * A source of changes: batches in the order in which they happened, without end until the signal it was made
+ * with is aborted. A source repeats nothing it has said, keeps no second copy of the cluster, and never
+ * reports a deletion it only inferred from partial knowledge.
+ */
+export type Source = AsyncIterable<readonly Change[]>;

@@ -1,0 +1,68 @@
+import type {Address} from '../net/address.ts';
+import type {Protocol} from '../net/port.ts';
+import type {Prefix} from '../net/prefix.ts';
+
+/** One port of one Service: every decision is made per service port and address family. */
+export type ServicePortName = {
+	readonly namespace: string;
+	readonly name: string;
+	/** Empty when the port has no name. */
+	readonly port: string;
+	readonly protocol: Protocol;
+};
+
+/** `ns/name:port`, as kube-proxy prints it; without the colon when the port has no name. */
+export function printServicePort({namespace, name, port}: ServicePortName): string {
+	return port === '' ? `${namespace}/${name}` : `${namespace}/${name}:${port}`;
+}
+
+/** A pod's address and port that connections are sent to. Identity is address and port; the set has no order. */
+export type Backend = {
+	readonly address: Address;
+	readonly port: number;
+	/** Whether it runs on this node: its connections to itself need their source rewritten. */
+	readonly local: boolean;
+	/** `namespace/name` of the Pod, where the slice says it. */
+	readonly pod?: string;
+};
+
+/** Who answers: some backends; or nobody, refused at once or dropped without a word. */
+export type Target =
+	| {readonly kind: 'backends'; readonly backends: readonly Backend[]}
+	| {readonly kind: 'reject' | 'drop'};
+
+/** `address protocol port`: what names a frontend, and what a packet is looked up by. */
+export type FrontendKey = string;
+
+export function frontendKey(address: Address, protocol: Protocol, port: number): FrontendKey {
+	return `${address} ${protocol} ${port}`;
+}
+
+export type FrontendKind = 'clusterIP' | 'nodePort' | 'externalIP' | 'loadBalancerIP' | 'hostPort';
+
+/** The object and field that decided something, and what it decided: `{object: 'Service shop/web', field: 'spec.externalTrafficPolicy', decided: '…'}`. */
+export type Because = {readonly object: string; readonly field: string; readonly decided: string};
+
+/** Where traffic enters, who answers it, and why. */
+export type Frontend = {
+	readonly key: FrontendKey;
+	readonly kind: FrontendKind;
+	readonly address: Address;
+	readonly protocol: Protocol;
+	readonly port: number;
+	readonly service: ServicePortName;
+	/** Who answers everyone; or, where `local` is there, only pods of this node and the node itself. */
+	readonly target: Target;
+	/** External traffic policy Local: who answers anyone who is neither a pod of this node nor the node itself. */
+	readonly local?: Target;
+	/**
+	 * Whose source address is rewritten: `offCluster` = sources that are no pods of this node (a cluster IP with a
+	 * detector), `always`, `node` = only the node itself (external policy Local), `never`.
+	 */
+	readonly masquerade: 'never' | 'offCluster' | 'node' | 'always';
+	/** Only these sources, and the node itself where it lies in one, may enter; absent means anyone. Collapsed, of the address's family. */
+	readonly sourceRanges?: readonly Prefix[];
+	/** Session affinity by client address. */
+	readonly affinityTimeoutSeconds?: number;
+	readonly because: readonly Because[];
+};

@@ -1,0 +1,52 @@
+import type {Address} from '../net/address.ts';
+import type {Prefix} from '../net/prefix.ts';
+import type {Backend, Frontend, FrontendKey, ServicePortName} from './frontend.ts';
+
+/** How "the source is a pod of this node" is told. Source: kube-proxy's detectLocalMode. */
+export type LocalDetector =
+	| {readonly kind: 'none'}
+	| {readonly kind: 'prefixes'; readonly prefixes: readonly Prefix[]}
+	| {readonly kind: 'interface'; readonly name: string}
+	| {readonly kind: 'interfacePrefix'; readonly prefix: string};
+
+/** What does not belong to one frontend. Small, compared whole. */
+export type NodePlan = {
+	/** Addresses that the cluster allots Services from: a new connection to an unused one is dropped. */
+	readonly serviceCidrs: readonly Prefix[];
+	readonly detector: LocalDetector;
+};
+
+/** A port on which the health of a Service's local endpoints is told to load balancers. */
+export type HealthCheck = {
+	readonly port: number;
+	readonly namespace: string;
+	readonly name: string;
+	/** Distinct ready addresses on this node. */
+	readonly localEndpoints: number;
+};
+
+/** Flows to `frontend`'s address whose reply comes from none of `serving` are stale once the change is in the kernel. UDP only. */
+export type StaleFlows = Pick<Frontend, 'address' | 'protocol' | 'port'> & {readonly serving: readonly Backend[]};
+
+/** A part of an object that is not served, and why. */
+export type Unserved = {readonly service: ServicePortName; readonly because: Frontend['because'][number]};
+
+/** What this node should do. Written by the planner alone; everyone else reads. */
+export type Plan = {
+	readonly frontends: ReadonlyMap<FrontendKey, Frontend>;
+	readonly node: NodePlan;
+	readonly healthChecks: ReadonlyMap<number, HealthCheck>;
+};
+
+/** What a batch of changes did to the plan: a dataplane that was equal to the old plan needs no more to equal the new one. */
+export type PlanChange = {
+	/** Keys of frontends that were added, updated or removed: look them up in the plan, absent means removed. */
+	readonly touched: ReadonlySet<FrontendKey>;
+	/** Whether `plan.node` differs from before. */
+	readonly node: boolean;
+	readonly healthChecks: boolean;
+	readonly staleFlows: readonly StaleFlows[];
+};
+
+/** Addresses that are node addresses for node ports: those in force, loopback never among them. */
+export type NodeAddresses = readonly Address[];
