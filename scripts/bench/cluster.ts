@@ -1,0 +1,63 @@
+import type {Change} from '../../src/model/change.ts';
+import type {Endpoint, EndpointSlice, Service} from '../../src/model/objects.ts';
+import type {Address} from '../../src/net/address.ts';
+
+/** A made-up cluster of one size: TCP cluster IPs in 10.96.0.0/12, endpoints in 10.128.0.0/9, one in ten on this node. */
+export const nodeName = 'bench';
+export const clusterCidr = '10.128.0.0/9';
+export const serviceCidr = '10.96.0.0/12';
+
+function ipv4(base: number, index: number): Address {
+	const value = base + index;
+	return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Address;
+}
+
+/** Cluster IP of Service `index`. */
+export function serviceAddress(index: number): Address {
+	return ipv4(0x0a_60_00_01, index);
+}
+
+/** Address of endpoint `slot` of Service `index`, of at most `perService`. */
+export function endpointAddress(index: number, slot: number, perService: number): Address {
+	return ipv4(0x0a_80_00_01, index * perService + slot);
+}
+
+export function service(index: number, nodePort = 0): Service {
+	return {
+		kind: 'Service',
+		namespace: `team-${index % 50}`,
+		name: `service-${index}`,
+		type: nodePort === 0 ? 'ClusterIP' : 'NodePort',
+		clusterIps: [serviceAddress(index)],
+		ports: [{name: 'http', protocol: 'TCP', port: 80, nodePort}],
+		externalIps: [],
+		loadBalancerIngress: [],
+		loadBalancerSourceRanges: [],
+		externalTrafficPolicy: 'Cluster',
+		internalTrafficPolicy: 'Cluster',
+		healthCheckNodePort: 0,
+	};
+}
+
+export function endpoint(address: Address, slot: number, ready = true): Endpoint {
+	return {address, ready, serving: ready, terminating: false, nodeName: slot % 10 === 0 ? nodeName : `node-${slot % 10}`};
+}
+
+export function slice(index: number, endpoints: readonly Endpoint[]): EndpointSlice {
+	return {
+		kind: 'EndpointSlice',
+		namespace: `team-${index % 50}`,
+		name: `service-${index}-x7k2p`,
+		service: `service-${index}`,
+		family: 'IPv4',
+		ports: [{name: 'http', protocol: 'TCP', port: 8080}],
+		endpoints,
+	};
+}
+
+/** Service `index` and its slice of `perService` ready endpoints. */
+export function* changesOf(index: number, perService: number): Generator<Change> {
+	const endpoints = Array.from({length: perService}, (_, slot) => endpoint(endpointAddress(index, slot, perService), slot));
+	yield {verb: 'put', object: service(index)};
+	yield {verb: 'put', object: slice(index, endpoints)};
+}
