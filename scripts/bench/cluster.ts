@@ -40,7 +40,13 @@ export function service(index: number, nodePort = 0): Service {
 }
 
 export function endpoint(address: Address, slot: number, ready = true): Endpoint {
-	return {address, ready, serving: ready, terminating: false, nodeName: slot % 10 === 0 ? nodeName : `node-${slot % 10}`};
+	return {
+		address,
+		ready,
+		serving: ready,
+		terminating: false,
+		nodeName: slot % 10 === 0 ? nodeName : `node-${slot % 10}`,
+	};
 }
 
 export function slice(index: number, endpoints: readonly Endpoint[]): EndpointSlice {
@@ -57,7 +63,9 @@ export function slice(index: number, endpoints: readonly Endpoint[]): EndpointSl
 
 /** Service `index` and its slice of `perService` ready endpoints. */
 export function* changesOf(index: number, perService: number): Generator<Change> {
-	const endpoints = Array.from({length: perService}, (_, slot) => endpoint(endpointAddress(index, slot, perService), slot));
+	const endpoints = Array.from({length: perService}, (_, slot) =>
+		endpoint(endpointAddress(index, slot, perService), slot),
+	);
 	yield {verb: 'put', object: service(index)};
 	yield {verb: 'put', object: slice(index, endpoints)};
 }

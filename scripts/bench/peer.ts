@@ -1,4 +1,4 @@
-import {endpointAddress, serviceAddress, serviceCidr, clusterCidr} from './cluster.ts';
+import {clusterCidr, endpointAddress, serviceAddress, serviceCidr} from './cluster.ts';
 
 /** What kube-proxy 1.36 sets up whatever the cluster's size. Source: pkg/proxy/nftables/proxier.go */
 const base = `
@@ -42,7 +42,10 @@ export function* kubeProxyRuleset(services: number, endpoints: number): Generato
 	yield base;
 	for (let index = 0; index < services; index++) {
 		const chain = `service-${index.toString(32).padStart(8, '0')}-team-${index % 50}/service-${index}/tcp/http`;
-		const slots = Array.from({length: endpoints}, (_, slot) => `${slot} : ${endpointAddress(index, slot, endpoints)} . 8080`);
+		const slots = Array.from(
+			{length: endpoints},
+			(_, slot) => `${slot} : ${endpointAddress(index, slot, endpoints)} . 8080`,
+		);
 		yield `add chain ip kube-proxy ${chain}\n`;
 		yield `add rule ip kube-proxy ${chain} meta l4proto tcp dnat ip addr . port to numgen random mod ${endpoints} map { ${slots.join(', ')} }\n`;
 		yield `add element ip kube-proxy cluster-ips { ${serviceAddress(index)} }\n`;
