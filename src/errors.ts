@@ -5,6 +5,10 @@
 const hints = {
 	// net
 	NET_INVALID: 'Write an IPv4 or IPv6 address, a prefix such as 10.0.0.0/8, or a port between 1 and 65535.',
+	// wire
+	WIRE_TRUNCATED: 'The kernel sent fewer bytes than its header claims. Report it with the details of this error.',
+	WIRE_TOO_LONG: 'One netlink attribute holds at most 65,531 bytes. Send the set elements in several messages.',
+	WIRE_INVALID: 'The bytes are not what this kernel interface promises. Report it with the details and `uname -r`.',
 	// config
 	CONFIG_INVALID: 'Run `fairlead run --help` for what the flag takes.',
 	// model
