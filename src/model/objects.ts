@@ -40,6 +40,8 @@ export type Service = {
 	readonly healthCheckNodePort: number;
 	/** Value of the label service.kubernetes.io/service-proxy-name: another proxy serves this Service. */
 	readonly proxyName?: string;
+	/** Seconds since 1970 of `metadata.creationTimestamp`, 0 when it has none: of two claims on one address, the older stands. */
+	readonly createdAt: number;
 };
 
 /** One address of an EndpointSlice. Strings are interned by the parser: equal names are one string in memory. */
@@ -61,7 +63,10 @@ export type EndpointSlice = {
 	readonly kind: 'EndpointSlice';
 	readonly namespace: string;
 	readonly name: string;
-	/** Name of the Service, in the slice's namespace. Source: label kubernetes.io/service-name. */
+	/**
+	 * Name of the Service, in the slice's namespace; empty when no Service that is proxied may use the slice: it
+	 * belongs to none, to a headless one, or holds host names. Source: label kubernetes.io/service-name.
+	 */
 	readonly service: string;
 	readonly family: Family;
 	readonly ports: readonly EndpointPort[];
@@ -71,7 +76,7 @@ export type EndpointSlice = {
 export type Node = {
 	readonly kind: 'Node';
 	readonly name: string;
-	/** `status.addresses` of type InternalIP and ExternalIP, in order. */
+	/** `status.addresses`: those of type InternalIP, then those of type ExternalIP. */
 	readonly addresses: readonly Address[];
 	readonly podCidrs: readonly Prefix[];
 	/** Label topology.kubernetes.io/zone. */

@@ -1,6 +1,5 @@
-import type {Address} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
-import type {Backend, Frontend, FrontendKey, ServicePortName} from './frontend.ts';
+import type {Backend, Because, Frontend, FrontendKey, ServicePortName} from './frontend.ts';
 
 /** How "the source is a pod of this node" is told. Source: kube-proxy's detectLocalMode. */
 export type LocalDetector =
@@ -28,14 +27,16 @@ export type HealthCheck = {
 /** Flows to `frontend`'s address whose reply comes from none of `serving` are stale once the change is in the kernel. UDP only. */
 export type StaleFlows = Pick<Frontend, 'address' | 'protocol' | 'port'> & {readonly serving: readonly Backend[]};
 
-/** A part of an object that is not served, and why. */
-export type Unserved = {readonly service: ServicePortName; readonly because: Frontend['because'][number]};
+/** A part of a Service that is not served, and why; without `key` where there is no one address to name. */
+export type Unserved = {readonly service: ServicePortName; readonly key?: FrontendKey; readonly because: Because};
 
 /** What this node should do. Written by the planner alone; everyone else reads. */
 export type Plan = {
 	readonly frontends: ReadonlyMap<FrontendKey, Frontend>;
 	readonly node: NodePlan;
 	readonly healthChecks: ReadonlyMap<number, HealthCheck>;
+	/** Services that are not served as written, by `namespace/name`: which part of them, and why. */
+	readonly unserved: ReadonlyMap<string, readonly Unserved[]>;
 };
 
 /** What a batch of changes did to the plan: a dataplane that was equal to the old plan needs no more to equal the new one. */
@@ -45,8 +46,7 @@ export type PlanChange = {
 	/** Whether `plan.node` differs from before. */
 	readonly node: boolean;
 	readonly healthChecks: boolean;
+	/** `namespace/name` of the Services whose entry in `plan.unserved` came, went or changed. */
+	readonly unserved: ReadonlySet<string>;
 	readonly staleFlows: readonly StaleFlows[];
 };
-
-/** Addresses that are node addresses for node ports: those in force, loopback never among them. */
-export type NodeAddresses = readonly Address[];
