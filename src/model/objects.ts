@@ -40,21 +40,24 @@ export type Service = {
 	readonly healthCheckNodePort: number;
 	/** Value of the label service.kubernetes.io/service-proxy-name: another proxy serves this Service. */
 	readonly proxyName?: string;
-	/** Seconds since 1970 of `metadata.creationTimestamp`, 0 when it has none: of two claims on one address, the older stands. */
-	readonly createdAt: number;
+	/** `metadata.creationTimestamp` in seconds since 1970, where it says one: of two claims on one address, the older stands. */
+	readonly createdAt?: number;
 };
 
-/** One address of an EndpointSlice. Strings are interned by the parser: equal names are one string in memory. */
+/**
+ * One address of an EndpointSlice. Strings are interned by the parser: equal names are one string in memory. It
+ * writes every field, undefined ones too: objects of one shape are smaller and quicker to read.
+ */
 export type Endpoint = {
 	readonly address: Address;
 	readonly ready: boolean;
 	readonly serving: boolean;
 	readonly terminating: boolean;
-	readonly nodeName?: string;
-	readonly hintZones?: readonly string[];
-	readonly hintNodes?: readonly string[];
+	readonly nodeName?: string | undefined;
+	readonly hintZones?: readonly string[] | undefined;
+	readonly hintNodes?: readonly string[] | undefined;
 	/** `namespace/name` of the Pod behind it. */
-	readonly pod?: string;
+	readonly pod?: string | undefined;
 };
 
 export type EndpointPort = {readonly name: string; readonly protocol: Protocol; readonly port: number};

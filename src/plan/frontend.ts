@@ -23,7 +23,7 @@ export type Backend = {
 	/** Whether it runs on this node: its connections to itself need their source rewritten. */
 	readonly local: boolean;
 	/** `namespace/name` of the Pod, where the slice says it. */
-	readonly pod?: string;
+	readonly pod?: string | undefined;
 };
 
 /** Who answers: some backends; or nobody, refused at once or dropped without a word. */
