@@ -1,0 +1,97 @@
+/**
+ * Flags of kube-proxy that Fairlead knows by name but gives no meaning to. `unused` ones are taken with a warning:
+ * without them the packets go the same way. `refused` ones would make the daemon do something else than the
+ * operator believes, so it does not start.
+ *
+ * Source: kube-proxy 1.36, `kube-proxy --help`.
+ */
+export type ForeignFlag = {
+	readonly flag: string;
+	readonly fate: 'unused' | 'refused';
+	readonly because: string;
+	/** Whether it stands without a value, as `--profiling`. */
+	readonly alone: boolean;
+};
+
+const alone: ReadonlySet<string> = new Set([
+	'cleanup',
+	'init-only',
+	'ipvs-strict-arp',
+	'conntrack-tcp-be-liberal',
+	'iptables-localhost-nodeports',
+	'profiling',
+	'log-json-split-stream',
+	'log-text-split-stream',
+]);
+
+const refused: Readonly<Record<string, string>> = {
+	config: 'this version reads no configuration file: give its fields as flags',
+	kubeconfig: 'this version reads objects from files: use --objects',
+	master: 'this version reads objects from files: use --objects',
+	'write-config-to': 'this version reads and writes no configuration file',
+	cleanup: 'cleaning up is a command of its own: run `fairlead cleanup`',
+	'init-only': 'there is nothing to prepare: run the daemon as it is',
+	'healthz-port': 'it is deprecated in kube-proxy: use --healthz-bind-address',
+};
+
+const noMark = 'no packet mark is used';
+const noApi = 'no API server is asked';
+const noIpvs = 'there is no ipvs mode';
+const noSysctl = 'conntrack settings of the kernel are left as they are';
+const noMetrics = 'this version serves no metrics';
+const noEvents = 'this version sends no events';
+const ownLogs = 'one line of log per event goes to the standard error';
+
+const unused: Readonly<Record<string, string>> = {
+	'iptables-masquerade-bit': noMark,
+	'iptables-localhost-nodeports': 'node ports do not answer on loopback addresses in nftables mode',
+	'kube-api-burst': noApi,
+	'kube-api-content-type': noApi,
+	'kube-api-qps': noApi,
+	'config-sync-period': 'objects are watched and never read anew by the clock',
+	'ipvs-exclude-cidrs': noIpvs,
+	'ipvs-min-sync-period': noIpvs,
+	'ipvs-scheduler': noIpvs,
+	'ipvs-strict-arp': noIpvs,
+	'ipvs-sync-period': noIpvs,
+	'ipvs-tcp-timeout': noIpvs,
+	'ipvs-tcpfin-timeout': noIpvs,
+	'ipvs-udp-timeout': noIpvs,
+	'conntrack-max-per-core': noSysctl,
+	'conntrack-min': noSysctl,
+	'conntrack-tcp-be-liberal': noSysctl,
+	'conntrack-tcp-timeout-close-wait': noSysctl,
+	'conntrack-tcp-timeout-established': noSysctl,
+	'conntrack-udp-timeout': noSysctl,
+	'conntrack-udp-timeout-stream': noSysctl,
+	'metrics-bind-address': noMetrics,
+	'metrics-port': noMetrics,
+	'show-hidden-metrics-for-version': noMetrics,
+	profiling: noMetrics,
+	'bind-address': 'no socket is opened for Services, and node ports follow --nodeport-addresses',
+	'feature-gates': 'there are no feature gates',
+	'oom-score-adj': 'the pod or unit that runs the daemon sets it',
+	'boot-id-file': noEvents,
+	'machine-id-file': noEvents,
+	vmodule: ownLogs,
+	'logging-format': ownLogs,
+	'log-flush-frequency': ownLogs,
+	'log-json-info-buffer-size': ownLogs,
+	'log-json-split-stream': ownLogs,
+	'log-text-info-buffer-size': ownLogs,
+	'log-text-split-stream': ownLogs,
+};
+
+/** In alphabetical order. */
+export const foreignFlags: readonly ForeignFlag[] = [...rows('refused', refused), ...rows('unused', unused)].toSorted(
+	(a, b) => (a.flag < b.flag ? -1 : 1),
+);
+
+/** What Fairlead does with a flag of kube-proxy that is no setting of its own. */
+export function foreignFlag(flag: string): ForeignFlag | undefined {
+	return foreignFlags.find((row) => row.flag === flag);
+}
+
+function rows(fate: ForeignFlag['fate'], reasons: Readonly<Record<string, string>>): ForeignFlag[] {
+	return Object.entries(reasons).map(([flag, because]) => ({flag, fate, because, alone: alone.has(flag)}));
+}

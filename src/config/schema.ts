@@ -1,0 +1,106 @@
+import {z} from 'zod';
+import {type Address, parseAddress} from '../net/address.ts';
+import {isPort} from '../net/port.ts';
+import {type Prefix, parsePrefix, prefixFamily} from '../net/prefix.ts';
+import {parseDuration} from './duration.ts';
+import {chooseMode} from './mode.ts';
+import type {SettingName} from './settings.ts';
+
+/** Where node ports answer: `primary` = the addresses of this node's Node object, `all` = every address of the node. */
+export type NodePortAddress = Prefix | 'primary' | 'all' | 'localhost';
+
+/** An address and port to listen on. */
+export type BindAddress = {readonly address: Address; readonly port: number};
+
+/** How a pod of this node is told. Source: kube-proxy LocalMode. */
+const localModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
+export type DetectLocalMode = (typeof localModes)[number];
+
+/** The kernel's IFNAMSIZ is 16, with a zero at the end. Source: include/uapi/linux/if.h */
+const longestInterfaceName = 15;
+
+/**
+ * What the text of each setting must look like, and the value it becomes. A refusal's message says what is
+ * wanted. Source: kube-proxy pkg/proxy/apis/config/validation.
+ */
+export const schema = {
+	objects: text((value) => value, 'a path', {empty: false}),
+	hostnameOverride: text((value) => value.trim().toLowerCase() || undefined, 'a name that is not empty'),
+	nodePortAddresses: text(
+		nodePortAddresses,
+		'`primary`, `all` or prefixes such as 192.0.2.0/24, with commas between them',
+	),
+	clusterCidr: text(clusterCidrs, 'one prefix, or one IPv4 and one IPv6 prefix such as 10.0.0.0/8,fd00::/48'),
+	detectLocalMode: text((value) => localModes.find((mode) => mode === value), `one of ${localModes.join(', ')}`),
+	podBridgeInterface: text(interfaceName, `an interface name of 1 to ${longestInterfaceName} characters`),
+	podInterfaceNamePrefix: text(
+		interfaceName,
+		`the beginning of interface names, 1 to ${longestInterfaceName} characters`,
+	),
+	masqueradeAll: text(boolean, 'true or false'),
+	proxyMode: z.string().transform((value, context) => {
+		const choice = chooseMode(value);
+		return 'mode' in choice ? choice : refuse(context, choice.wanted);
+	}),
+	syncPeriod: text((value) => positive(parseDuration(value), 1), 'a duration above 0, such as 30s or 1m30s'),
+	minSyncPeriod: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more, such as 0s or 1s'),
+	healthzBindAddress: text(bindAddress, 'an address and a port such as 0.0.0.0:10256 or [::]:10256, or nothing'),
+	bindAddressHardFail: text(boolean, 'true or false'),
+	stateDir: text((value) => (value.startsWith('/') ? value : undefined), 'a path that starts with /'),
+	verbosity: text((value) => (/^\d{1,2}$/.test(value) ? Number(value) : undefined), 'a number from 0 to 99'),
+} as const satisfies Record<SettingName, z.ZodType>;
+
+/** A schema that turns text into a value by `parse`; undefined or a throw of it means that `wanted` is not met. */
+function text<T>(parse: (value: string) => T | undefined, wanted: string, {empty = true} = {}) {
+	return z.string().transform((value, context): T => {
+		let parsed: T | undefined;
+		try {
+			parsed = empty || value !== '' ? parse(value) : undefined;
+		} catch {
+			// the parsers of net/ say what is wrong with an address; what is wanted says more here
+		}
+
+		return parsed === undefined ? refuse(context, wanted) : parsed;
+	});
+}
+
+function refuse(context: z.RefinementCtx, wanted: string): never {
+	context.addIssue({code: 'custom', message: wanted});
+	return z.NEVER;
+}
+
+function positive(value: number | undefined, least: number): number | undefined {
+	return value !== undefined && value >= least ? value : undefined;
+}
+
+function boolean(value: string): boolean | undefined {
+	return value === 'true' || value === 'false' ? value === 'true' : undefined;
+}
+
+function interfaceName(value: string): string | undefined {
+	const fits = value.length >= 1 && value.length <= longestInterfaceName;
+	return fits && !/[\s/]/.test(value) ? value : undefined;
+}
+
+function nodePortAddresses(value: string): readonly NodePortAddress[] | undefined {
+	const parts = value.split(',').map((entry) => entry.trim());
+	return parts.map((entry) =>
+		entry === 'primary' || entry === 'all' || entry === 'localhost' ? entry : parsePrefix(entry),
+	);
+}
+
+function clusterCidrs(value: string): readonly Prefix[] | undefined {
+	const prefixes = value.split(',').map((entry) => parsePrefix(entry.trim()));
+	return new Set(prefixes.map(prefixFamily)).size === prefixes.length ? prefixes : undefined;
+}
+
+/** `null` for an empty text: listen nowhere. */
+function bindAddress(value: string): BindAddress | null | undefined {
+	if (value === '') {
+		return null;
+	}
+
+	const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
+	const host = bracketed ?? plain;
+	return host !== undefined && isPort(Number(port)) ? {address: parseAddress(host), port: Number(port)} : undefined;
+}

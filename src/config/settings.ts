@@ -1,0 +1,149 @@
+/**
+ * Every setting of the daemon, in the order in which help lists them. One row is the flag, the environment
+ * variable, the line of help and (for the file that is to come) the field of KubeProxyConfiguration: they cannot
+ * drift apart. What a text must look like stands in `schema.ts`, under the same name.
+ *
+ * Source: kube-proxy 1.36 options; names and meanings are kept where it has the flag.
+ */
+export type Setting = {
+	/** Name of the flag without dashes. */
+	readonly flag: string;
+	/** One-letter form of the flag. */
+	readonly short?: string;
+	/** What help shows for the value; a switch that may stand alone has none. */
+	readonly takes?: string;
+	readonly group: SettingGroup;
+	readonly describe: string;
+	/** The text in force when nobody says anything; absent means "not set". */
+	readonly default?: string;
+	/** Path of the field in KubeProxyConfiguration v1alpha1; a setting of ours has none. */
+	readonly field?: string;
+};
+
+export type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
+
+const rows = {
+	objects: {
+		flag: 'objects',
+		takes: 'path',
+		group: 'Input',
+		describe: 'directory or file of Kubernetes objects, YAML or JSON, that is watched',
+	},
+	hostnameOverride: {
+		flag: 'hostname-override',
+		takes: 'name',
+		group: 'Node',
+		describe: "this node's name, as its Node object has it; the lower-case hostname otherwise",
+		field: 'hostnameOverride',
+	},
+	nodePortAddresses: {
+		flag: 'nodeport-addresses',
+		takes: 'list',
+		group: 'Node',
+		describe: 'where node ports answer: prefixes, `primary` (the addresses of the Node object) or `all`',
+		default: 'primary',
+		field: 'nodePortAddresses',
+	},
+	clusterCidr: {
+		flag: 'cluster-cidr',
+		takes: 'prefixes',
+		group: 'Source addresses',
+		describe: "the pods' addresses, one prefix per IP family",
+		field: 'clusterCIDR',
+	},
+	detectLocalMode: {
+		flag: 'detect-local-mode',
+		takes: 'mode',
+		group: 'Source addresses',
+		describe: 'how a pod of this node is told: ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix',
+		default: 'ClusterCIDR',
+		field: 'detectLocalMode',
+	},
+	podBridgeInterface: {
+		flag: 'pod-bridge-interface',
+		takes: 'name',
+		group: 'Source addresses',
+		describe: 'the bridge that pods of this node hang on, for BridgeInterface',
+		field: 'detectLocal.bridgeInterface',
+	},
+	podInterfaceNamePrefix: {
+		flag: 'pod-interface-name-prefix',
+		takes: 'prefix',
+		group: 'Source addresses',
+		describe: 'what the names of pod interfaces begin with, for InterfaceNamePrefix',
+		field: 'detectLocal.interfaceNamePrefix',
+	},
+	masqueradeAll: {
+		flag: 'masquerade-all',
+		group: 'Source addresses',
+		describe: "rewrite the source of all traffic to cluster IPs to the node's address",
+		default: 'false',
+		field: 'nftables.masqueradeAll',
+	},
+	proxyMode: {
+		flag: 'proxy-mode',
+		takes: 'mode',
+		group: 'Dataplane',
+		describe: 'nftables, or auto to let Fairlead choose',
+		field: 'mode',
+	},
+	syncPeriod: {
+		flag: 'iptables-sync-period',
+		takes: 'duration',
+		group: 'Dataplane',
+		describe: 'the longest wait before what the kernel refused is tried again, in any mode',
+		default: '30s',
+		field: 'nftables.syncPeriod',
+	},
+	minSyncPeriod: {
+		flag: 'iptables-min-sync-period',
+		takes: 'duration',
+		group: 'Dataplane',
+		describe: 'the least time between two commits, in any mode; 0 commits at once',
+		default: '0s',
+		field: 'nftables.minSyncPeriod',
+	},
+	healthzBindAddress: {
+		flag: 'healthz-bind-address',
+		takes: 'ip:port',
+		group: 'Process',
+		describe: 'where /readyz, /healthz and /livez answer; empty for nowhere',
+		default: '0.0.0.0:10256',
+		field: 'healthzBindAddress',
+	},
+	bindAddressHardFail: {
+		flag: 'bind-address-hard-fail',
+		group: 'Process',
+		describe: 'end when the health address cannot be listened on, instead of trying again',
+		default: 'false',
+		field: 'bindAddressHardFail',
+	},
+	stateDir: {
+		flag: 'state-dir',
+		takes: 'path',
+		group: 'Process',
+		describe: "the daemon's own folder",
+		default: '/run/fairlead',
+	},
+	verbosity: {
+		flag: 'v',
+		short: 'v',
+		takes: 'level',
+		group: 'Process',
+		describe: 'how much is logged: 0 to 3 what happens, 4 each commit, 6 everything',
+		default: '2',
+		field: 'logging.verbosity',
+	},
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof rows;
+
+export const settings: Readonly<Record<SettingName, Setting>> = rows;
+
+/**
+ * The environment variable that stands for a flag: `FAIRLEAD_CLUSTER_CIDR`. Variables that Kubernetes makes for a
+ * Service called "fairlead" (FAIRLEAD_SERVICE_HOST, FAIRLEAD_PORT, …) are none of ours.
+ */
+export function environmentName(flag: string): string {
+	return `FAIRLEAD_${flag.replaceAll('-', '_').toUpperCase()}`;
+}

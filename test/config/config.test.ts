@@ -1,0 +1,197 @@
+import {fc, testProp} from '@fast-check/ava';
+import test from 'ava';
+import {type Config, type ConfigSources, resolveConfig} from '../../src/config/config.ts';
+import {foreignFlags} from '../../src/config/kube-proxy-flags.ts';
+import {environmentName, settings} from '../../src/config/settings.ts';
+import {NetError} from '../../src/errors.ts';
+import {printPrefix} from '../../src/net/prefix.ts';
+
+type Said = Readonly<Record<string, string>>;
+
+function sources(flags: Said = {}, environment: Said = {}): ConfigSources {
+	return {flags: new Map(Object.entries({objects: '/objects', ...flags})), environment, hostname: 'Worker-1'};
+}
+
+function config(flags: Said = {}, environment: Said = {}): Config {
+	return resolveConfig(sources(flags, environment));
+}
+
+/** What is wrong, one line a setting. */
+function problems(flags: Said, environment: Said = {}): string[] {
+	try {
+		resolveConfig(sources(flags, environment));
+		return [];
+	} catch (error) {
+		if (!(error instanceof NetError)) {
+			throw error;
+		}
+
+		return error.message.replace(/^cannot use /, '').split('; ');
+	}
+}
+
+test('with objects alone, everything else is as kube-proxy has it in nftables mode', (t) => {
+	const {warnings, mode, ...rest} = config();
+	t.deepEqual(rest, {
+		objects: '/objects',
+		nodeName: 'worker-1',
+		nodePortAddresses: ['primary'],
+		clusterCidrs: [],
+		detectLocalMode: 'ClusterCIDR',
+		podBridgeInterface: undefined,
+		podInterfaceNamePrefix: undefined,
+		masqueradeAll: false,
+		syncPeriodMs: 30_000,
+		minSyncPeriodMs: 0,
+		healthzBindAddress: {address: '0.0.0.0', port: 10_256},
+		bindAddressHardFail: false,
+		stateDir: '/run/fairlead',
+		verbosity: 2,
+	} as unknown as typeof rest);
+	t.is(mode.mode, 'nftables');
+	t.true(Object.isFrozen(config()));
+});
+
+test('a flag wins over the environment, the environment over the default', (t) => {
+	t.is(config({}, {FAIRLEAD_STATE_DIR: '/a'}).stateDir, '/a');
+	t.is(config({'state-dir': '/b'}, {FAIRLEAD_STATE_DIR: '/a'}).stateDir, '/b');
+});
+
+test('an empty text means "not set", as a DaemonSet with an empty variable gives it', (t) => {
+	const empty = config({'hostname-override': '', 'cluster-cidr': '', 'nodeport-addresses': '', 'state-dir': ''});
+	t.is(empty.nodeName, 'worker-1');
+	t.deepEqual(empty.clusterCidrs, []);
+	t.deepEqual(empty.nodePortAddresses, ['primary']);
+	t.is(empty.stateDir, '/run/fairlead');
+});
+
+test('an empty health address is served nowhere', (t) => {
+	t.is(config({'healthz-bind-address': ''}).healthzBindAddress, undefined);
+});
+
+test('the health address may be IPv6 in brackets', (t) => {
+	t.deepEqual({...config({'healthz-bind-address': '[::1]:80'}).healthzBindAddress}, {address: '::1', port: 80});
+});
+
+test('the node name is trimmed and lower-cased, as kube-proxy does', (t) => {
+	t.is(config({'hostname-override': ' Node-A '}).nodeName, 'node-a');
+});
+
+test('the cluster CIDR may name one prefix of each IP family', (t) => {
+	t.deepEqual(config({'cluster-cidr': '10.0.0.0/8,fd00::/48'}).clusterCidrs.map(printPrefix), [
+		'10.0.0.0/8',
+		'fd00::/48',
+	]);
+});
+
+test('node-port addresses may mix primary, all and prefixes', (t) => {
+	const {nodePortAddresses} = config({'nodeport-addresses': 'primary, 192.0.2.0/24,all'});
+	t.deepEqual(
+		nodePortAddresses.map((entry) => (typeof entry === 'string' ? entry : printPrefix(entry))),
+		['primary', '192.0.2.0/24', 'all'],
+	);
+});
+
+const wrong: readonly [flag: string, value: string][] = [
+	['cluster-cidr', '10.0.0.0/33'],
+	['cluster-cidr', '10.0.0.0/8,11.0.0.0/8'],
+	['cluster-cidr', '10.0.0.0'],
+	['cluster-cidr', '10.0.0.0/8,fd00::/48,fd01::/48'],
+	['hostname-override', '  '],
+	['nodeport-addresses', '192.0.2.1'],
+	['nodeport-addresses', 'primary;all'],
+	['detect-local-mode', 'clustercidr'],
+	['pod-bridge-interface', 'a-name-of-16-byte'],
+	['pod-interface-name-prefix', 'a b'],
+	['masquerade-all', 'yes'],
+	['healthz-bind-address', '10256'],
+	['healthz-bind-address', 'localhost:10256'],
+	['healthz-bind-address', '0.0.0.0:0'],
+	['healthz-bind-address', '::1:10256'],
+	['iptables-sync-period', '0s'],
+	['iptables-sync-period', '30'],
+	['iptables-min-sync-period', '-1s'],
+	['state-dir', 'relative'],
+	['v', 'debug'],
+];
+for (const [flag, value] of wrong) {
+	test(`--${flag} ${JSON.stringify(value)} is refused by name`, (t) => {
+		const found = problems({[flag]: value});
+		t.is(found.length, 1);
+		t.true(found[0]?.startsWith(`--${flag} ${JSON.stringify(value)} (wanted: `), found[0]);
+	});
+}
+
+test('every setting that is wrong is named at once, by the flag or the variable that said it', (t) => {
+	t.deepEqual(problems({'masquerade-all': 'maybe'}, {FAIRLEAD_V: 'x'}), [
+		'--masquerade-all "maybe" (wanted: true or false)',
+		'FAIRLEAD_V "x" (wanted: a number from 0 to 99)',
+	]);
+});
+
+test('without objects the daemon does not start', (t) => {
+	t.deepEqual(problems({objects: ''}), ['--objects (wanted: a path, and none is set)']);
+});
+
+test('the bridge detector needs the name of the bridge, the prefix detector a prefix', (t) => {
+	t.regex(problems({'detect-local-mode': 'BridgeInterface'}).join(), /^--pod-bridge-interface \(wanted: /);
+	t.regex(problems({'detect-local-mode': 'InterfaceNamePrefix'}).join(), /^--pod-interface-name-prefix \(wanted: /);
+	t.is(config({'detect-local-mode': 'BridgeInterface', 'pod-bridge-interface': 'cni0'}).podBridgeInterface, 'cni0');
+});
+
+test('the least time between commits may not pass the longest wait', (t) => {
+	t.regex(problems({'iptables-min-sync-period': '31s'}).join(), /no more than --iptables-sync-period/);
+});
+
+test('an absent, empty or ipvs mode becomes nftables with a warning; auto and nftables without one', (t) => {
+	t.true(config().mode.warn);
+	t.true(config({'proxy-mode': ''}).mode.warn);
+	t.true(config({'proxy-mode': 'ipvs'}).mode.warn);
+	t.false(config({'proxy-mode': 'auto'}).mode.warn);
+	t.false(config({'proxy-mode': 'nftables'}).mode.warn);
+});
+
+test('a mode that this version lacks is refused, with what to do', (t) => {
+	for (const mode of ['iptables', 'ebpf', 'userspace', 'kernelspace', 'magic']) {
+		t.regex(problems({'proxy-mode': mode}).join(), /^--proxy-mode ".*" \(wanted: nftables or auto: ./);
+	}
+});
+
+test('a pod that cannot be told from others is worth a warning', (t) => {
+	t.regex(config().warnings.join(), /without --cluster-cidr/);
+	t.deepEqual(config({'cluster-cidr': '10.0.0.0/8'}).warnings, []);
+});
+
+test('a flag of kube-proxy without meaning here is taken with a warning, a misleading one refused', (t) => {
+	t.regex(
+		config({'conntrack-min': '0', 'cluster-cidr': '10.0.0.0/8'}).warnings.join(),
+		/^--conntrack-min is not used: /,
+	);
+	t.regex(problems({config: '/etc/kube-proxy.yaml'}).join(), /^--config .* no configuration file/);
+});
+
+test('no flag is both a setting and unknown', (t) => {
+	const own = new Set(Object.values(settings).map(({flag}) => flag));
+	t.deepEqual(
+		foreignFlags.filter(({flag}) => own.has(flag)),
+		[],
+	);
+});
+
+test('no variable of ours is one that Kubernetes makes for a Service called fairlead', (t) => {
+	const names = Object.values(settings).map(({flag}) => environmentName(flag));
+	t.deepEqual(
+		names.filter((name) => /^FAIRLEAD_(?:SERVICE|PORT)(?:_|$)/.test(name)),
+		[],
+	);
+});
+
+testProp(
+	'any text of any setting is taken or refused with its name, never thrown as something else',
+	[fc.constantFrom(...Object.values(settings).map(({flag}) => flag)), fc.string({maxLength: 24})],
+	(t, flag, value) => {
+		const [first] = problems({[flag]: value});
+		t.true(first === undefined || first.startsWith('--'), first);
+	},
+	{numRuns: 300},
+);
