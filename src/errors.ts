@@ -9,6 +9,16 @@ const hints = {
 	WIRE_TRUNCATED: 'The kernel sent fewer bytes than its header claims. Report it with the details of this error.',
 	WIRE_TOO_LONG: 'One netlink attribute holds at most 65,531 bytes. Send the set elements in several messages.',
 	WIRE_INVALID: 'The bytes are not what this kernel interface promises. Report it with the details and `uname -r`.',
+	// kernel
+	KERNEL_ADDON:
+		'Build the native addon with `npm run build`; it needs a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev).',
+	KERNEL_DENIED:
+		'Run as root, or with CAP_NET_ADMIN (addresses, rules) and CAP_SYS_ADMIN (entering namespaces) in this network namespace.',
+	KERNEL_REFUSED: 'The details name the system call and its errno; `man 2 <syscall>` lists what it can mean.',
+	NETNS_MISSING:
+		'The namespace is gone, or was never mounted there. `ip netns list` and `lsns -t net` show what exists.',
+	EXEC_MISSING: 'Install the tool, or put it in a directory of PATH; /usr/sbin and /sbin are searched too.',
+	EXEC_FAILED: 'The details hold the exit code and what the tool wrote to stderr.',
 	// config
 	CONFIG_INVALID: 'Run `fairlead run --help` for what the flag takes.',
 	// model
