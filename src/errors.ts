@@ -9,6 +9,10 @@ const hints = {
 	WIRE_TRUNCATED: 'The kernel sent fewer bytes than its header claims. Report it with the details of this error.',
 	WIRE_TOO_LONG: 'One netlink attribute holds at most 65,531 bytes. Send the set elements in several messages.',
 	WIRE_INVALID: 'The bytes are not what this kernel interface promises. Report it with the details and `uname -r`.',
+	// observe
+	HEALTH_ADDRESS: 'Write an address and a port, such as 0.0.0.0:10256 or [::]:10256.',
+	HEALTH_BIND:
+		'`ss -ltnp` shows who listens there; stop it, or choose another --healthz-bind-address. It is tried again every 5 s.',
 	// kernel
 	KERNEL_ADDON:
 		'Build the native addon with `npm run build`; it needs a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev).',
