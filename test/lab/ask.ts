@@ -1,0 +1,137 @@
+import {addresses} from './addresses.ts';
+import {
+	type Cell,
+	type Client,
+	clients,
+	nameOf,
+	type Packet,
+	type PacketTable,
+	packetsOf,
+	printCell,
+} from './packets.ts';
+import type {Probe, ProbeResult} from './requests.ts';
+import type {Lab} from './topology.ts';
+
+/** Long enough for an answer on a busy machine, short enough that one SYN is all a drop costs. */
+const deadlineMs = 350;
+/** What was expected and did not come gets this long once more before it is believed. */
+const patientMs = 2500;
+/** A set of n backends is seen in full within this many tries but for one run in a billion (n = 2). */
+const mostTries = 32;
+
+/**
+ * What the lab's clients really get: the expected cells where every packet of a cell behaved as expected, else
+ * cells that say what differed. SCTP is left out: not every kernel has its sockets.
+ */
+export async function askLab(lab: Lab, tables: readonly PacketTable[]): Promise<PacketTable[]> {
+	const asked = tables.map((table) =>
+		packetsOf(table)
+			.filter(({protocol}) => protocol !== 'SCTP')
+			.map(ask),
+	);
+	await runRounds(lab, asked.flat());
+	return tables.map((table, index) => observedTable(table, asked[index] ?? []));
+}
+
+/** A packet that is sent until its expectation is met in full or broken. */
+type Asked = {readonly packet: Packet; readonly seen: Map<string, ProbeResult>; tries: number};
+
+function ask(packet: Packet): Asked {
+	return {packet, seen: new Map(), tries: 0};
+}
+
+async function runRounds(lab: Lab, asked: readonly Asked[]): Promise<void> {
+	let open = asked;
+	for (let round = 0; open.length > 0; round++) {
+		const tries = open.flatMap((one) => Array.from({length: triesOf(one, round)}, () => one));
+		await sendAll(lab, tries, deadlineMs);
+		const silent = open.filter((one) => one.packet.expected.kind !== 'dropped' && forgetSilence(one));
+		await sendAll(lab, silent, patientMs);
+		open = open.filter((one) => one.tries < mostTries && isIncomplete(one));
+	}
+}
+
+/** One probe settles one possible outcome; a choice among backends is looked at four times a round. */
+function triesOf({packet: {expected}}: Asked, round: number): number {
+	return expected.kind === 'answered' && expected.by.length > 1 ? 4 : round === 0 ? 1 : 2;
+}
+
+/** Whether some expected backend has not answered yet, and nothing unexpected has. */
+function isIncomplete({packet: {expected}, seen}: Asked): boolean {
+	const unexpected = [...seen.values()].some((result) => !isExpected(expected, result));
+	return !unexpected && expected.kind === 'answered' && seen.size < expected.by.length;
+}
+
+function isExpected(expected: Cell, result: ProbeResult): boolean {
+	return expected.kind === 'answered' && result.kind === 'answered'
+		? expected.by.includes(result.by) && nameOf(result.seen) === expected.seen
+		: result.kind === expected.kind;
+}
+
+/** Takes back an unexpected silence: on a busy machine an answer may come after the short deadline. */
+function forgetSilence({seen}: Asked): boolean {
+	return seen.delete('dropped');
+}
+
+async function sendAll(lab: Lab, asked: readonly Asked[], deadlineMs: number): Promise<void> {
+	const byHost = Map.groupBy(asked, ({packet}) => clients[packet.client].host);
+	await Promise.all(
+		[...byHost].map(async ([name, group]) => {
+			const results = await lab.hosts[name].ask('probe', {
+				probes: group.map(({packet}) => probeOf(packet)),
+				deadlineMs,
+			});
+			for (const [index, result] of results.entries()) {
+				const one = group[index];
+				one?.seen.set(printResult(result), result);
+				if (one) {
+					one.tries++;
+				}
+			}
+		}),
+	);
+}
+
+function probeOf({client, address, port, protocol}: Packet): Probe {
+	const {bind}: Client = clients[client];
+	const from = bind === undefined ? undefined : addresses[bind][address.includes(':') ? 1 : 0];
+	return {protocol: protocol === 'UDP' ? 'UDP' : 'TCP', address, port, ...(from === undefined ? {} : {from})};
+}
+
+/** A probe's result in the words of a packet table. */
+function printResult(result: ProbeResult): string {
+	switch (result.kind) {
+		case 'answered':
+			return `${result.by} sees ${nameOf(result.seen)}`;
+		case 'failed':
+			return result.code;
+		case 'refused':
+		case 'dropped':
+		case 'unreachable':
+			return result.kind;
+	}
+}
+
+/** The expected cell where all its packets did as expected; else what each of the others got. */
+function observedTable(table: PacketTable, asked: readonly Asked[]): PacketTable {
+	const rows = table.rows.map(({client, cells}, row) => ({
+		client,
+		cells: cells.map((cell, column) => {
+			const own = asked.filter(({packet}) => packet.row === row && packet.column === column);
+			const wrong = own.filter((one) => !isMet(one));
+			return wrong.length === 0 ? cell : ({kind: 'different', got: wrong.map(printDifference)} as const);
+		}),
+	}));
+	return {...table, rows};
+}
+
+function isMet({packet: {expected}, seen}: Asked): boolean {
+	const all = [...seen.values()];
+	const enough = expected.kind === 'answered' ? seen.size === expected.by.length : seen.size === 1;
+	return enough && all.every((result) => isExpected(expected, result));
+}
+
+function printDifference({packet, seen}: Asked): string {
+	const family = packet.address.includes(':') ? 'IPv6' : 'IPv4';
+	return `${family} ${packet.protocol}: ${[...seen.keys()].join(', ')} (not ${printCell(packet.expected)})`;
+}

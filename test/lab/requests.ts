@@ -1,0 +1,73 @@
+import type {Protocol} from '../../src/net/port.ts';
+
+/** Somewhere to connect to, and, where it matters, the source address to bind before. */
+export type Probe = {
+	readonly protocol: Exclude<Protocol, 'SCTP'>;
+	readonly address: string;
+	readonly port: number;
+	readonly from?: string;
+};
+
+/**
+ * What became of one probe. `answered`: by the server of that name, which saw the client under the address
+ * `seen`. `dropped`: silence until the deadline. `failed`: anything else, with the system's error code.
+ */
+export type ProbeResult =
+	| {readonly kind: 'answered'; readonly by: string; readonly seen: string}
+	| {readonly kind: 'refused' | 'dropped' | 'unreachable'}
+	| {readonly kind: 'failed'; readonly code: string};
+
+/** A TCP and a UDP server that answer with their name and the client's address, then echo. */
+export type Serve = {readonly name: string; readonly ports: readonly number[]; readonly address?: string};
+
+/** One connection of a load that did not do what it should, `atMs` after the load began. */
+export type Failure = {readonly atMs: number; readonly target: string; readonly result: string};
+
+/** Connections that stay open and send one message a `periodMs`, each of which must come back. */
+export type Hold = {readonly targets: readonly Probe[]; readonly count: number; readonly periodMs: number};
+
+export type HoldReport = {
+	readonly open: number;
+	readonly echoes: number;
+	/** The longest wait for one echo so far. */
+	readonly slowestMs: number;
+	readonly lost: readonly Failure[];
+	/** Server name → connections that it answered. */
+	readonly by: Readonly<Record<string, number>>;
+};
+
+/** New connections at a steady rate, over the targets in turn. */
+export type Rate = {readonly targets: readonly Probe[]; readonly perSecond: number};
+
+/** What became of the connections that were begun since the last window was asked for. */
+export type RateWindow = {
+	readonly begun: number;
+	readonly by: Readonly<Record<string, number>>;
+	readonly slowestMs: number;
+	readonly failures: readonly Failure[];
+};
+
+/** What an agent can be asked, and the answer to each. */
+export type Requests = {
+	/** Names with dots as sysctl(8) takes them; set for the agent's network namespace. */
+	sysctl: {ask: Readonly<Record<string, string>>; answer: null};
+	/** Lines for `ip -batch`, run in the agent's network namespace. */
+	ip: {ask: readonly string[]; answer: null};
+	serve: {ask: Serve; answer: null};
+	/** All at once, results in the order of the probes. */
+	probe: {ask: {readonly probes: readonly Probe[]; readonly deadlineMs: number}; answer: readonly ProbeResult[]};
+	/** Answers once all connections are open. */
+	hold: {ask: Hold; answer: HoldReport};
+	held: {ask: null; answer: HoldReport};
+	release: {ask: null; answer: HoldReport};
+	rate: {ask: Rate; answer: null};
+	/** Waits for those that were begun before the question, and opens a new window. */
+	window: {ask: null; answer: RateWindow};
+	stop: {ask: null; answer: RateWindow};
+};
+
+export type Verb = keyof Requests;
+
+/** One question and its answer as they cross the process boundary, matched by `id`. */
+export type Question = {[V in Verb]: {readonly id: number; readonly verb: V; readonly ask: Requests[V]['ask']}}[Verb];
+export type Reply = {readonly id: number; readonly answer: unknown} | {readonly id: number; readonly error: string};

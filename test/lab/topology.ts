@@ -1,0 +1,124 @@
+import {addresses, type HostName} from './addresses.ts';
+import {Host} from './host.ts';
+
+/** Pods answer on these ports, TCP and UDP; so does n1, on its own address, as the host-network pod `n1`. */
+const podPorts = [8080, 8081, 9090, 9091] as const;
+
+/** Next hops as Calico uses them: addresses that only the permanent neighbour entry knows. */
+const gateways = ['169.254.1.1', 'fe80::1'] as const;
+
+export type Lab = {readonly hosts: Readonly<Record<HostName, Host>>; end(): Promise<void>};
+
+/**
+ * Builds the cluster of `addresses.ts`; `end` leaves nothing behind. Every link has fixed MAC addresses and
+ * permanent neighbours, so no packet waits for ARP or ND.
+ */
+export async function buildLab(): Promise<Lab> {
+	const names: readonly HostName[] = ['n1', 'n2', 'a', 'b', 'c', 'out'];
+	const started = names.map((name) => new Host(name));
+	const [n1, n2, a, b, c, out] = await Promise.all(started.map((host) => host.ready()));
+	if (!(n1 && n2 && a && b && c && out)) {
+		throw new Error('a host is missing');
+	}
+
+	const hosts = {n1, n2, a, b, c, out};
+	await Promise.all(started.map((host) => host.ask('sysctl', sysctls)));
+	await Promise.all([n1, n2].map((host) => host.ask('sysctl', forwarding)));
+	await n1.ask('ip', n1Lines(hosts));
+	await n2.ask('ip', n2Lines(hosts));
+	await Promise.all([
+		...[a, b, c].map((host) => host.ask('ip', edgeLines(host.name))),
+		out.ask('ip', edgeLines('out')),
+	]);
+	await Promise.all([a, b, c].map((host) => host.ask('serve', {name: host.name, ports: podPorts})));
+	await Promise.all(addresses.n1.map((address) => n1.ask('serve', {name: 'n1', ports: podPorts, address})));
+	return {hosts, end: async () => void (await Promise.all(started.map((host) => host.end())))};
+}
+
+/** Set in each namespace before it has any link. */
+const sysctls = {
+	'net.ipv4.conf.all.rp_filter': '0',
+	'net.ipv4.conf.default.rp_filter': '0',
+	'net.ipv6.conf.default.addr_gen_mode': '1', // no link-local addresses
+	'net.ipv4.icmp_ratelimit': '0', // each of a hundred refused probes must hear its port-unreachable
+	'net.ipv6.icmp.ratelimit': '0',
+	'net.netfilter.nf_conntrack_udp_timeout': '2', // flows of probes are forgotten before their ports come round again
+	'net.netfilter.nf_conntrack_udp_timeout_stream': '2',
+} as const;
+
+const forwarding = {'net.ipv4.ip_forward': '1', 'net.ipv6.conf.all.forwarding': '1'} as const;
+
+/** The MAC address of `name`'s end of its link towards n1 or n2 (`own`), or of the other end of that link. */
+function mac(name: string, own: boolean): string {
+	return `02:00:00:00:${own ? '01' : '02'}:${(name.codePointAt(0) ?? 0).toString(16)}`;
+}
+
+function addAddress(device: string, pair: readonly string[]): string[] {
+	return pair.map(
+		(address) => `address add ${address.includes(':') ? `${address}/128 nodad` : `${address}/32`} dev ${device}`,
+	);
+}
+
+function addNeighbours(device: string, pair: readonly string[], lladdr: string): string[] {
+	return pair.map((address) => `neigh add ${address} lladdr ${lladdr} dev ${device} nud permanent`);
+}
+
+/** A link `device` of this namespace to `eth0` of `host`, and the way to the addresses behind it. */
+function link(device: string, host: Host, pair: readonly string[]): string[] {
+	return [
+		`link add ${device} address ${mac(host.name, false)} type veth peer name eth0 address ${mac(host.name, true)} netns ${host.pid}`,
+		`link set ${device} up`,
+		...pair.map((address) => `route add ${address} dev ${device}`),
+		...addNeighbours(device, pair, mac(host.name, true)),
+	];
+}
+
+function n1Lines(hosts: Lab['hosts']): string[] {
+	return [
+		'link set lo up',
+		...link('eth0', hosts.n2, []),
+		...addAddress('eth0', addresses.n1),
+		'link add alt0 type veth peer name alt1',
+		'link set alt0 up',
+		...addAddress('alt0', addresses.alt),
+		...addresses.n2.map((address, family) => `route add ${address} dev eth0 src ${addresses.n1[family]}`),
+		...addNeighbours('eth0', addresses.n2, mac('n2', true)),
+
+		`route add 10.128.1.0/24 via ${addresses.n2[0]} dev eth0 onlink`,
+		`route add fd00:128:0:1::/64 via ${addresses.n2[1]} dev eth0`,
+		...link('poda', hosts.a, addresses.a),
+		...link('podb', hosts.b, addresses.b),
+		...link('out0', hosts.out, addresses.out),
+		...defaultRoutes('out0', mac('out', true), addresses.n1),
+	];
+}
+
+function n2Lines(hosts: Lab['hosts']): string[] {
+	return [
+		'link set lo up',
+		'link set eth0 up',
+		...addAddress('eth0', addresses.n2),
+		...link('podc', hosts.c, addresses.c),
+		...defaultRoutes('eth0', mac('n2', false), addresses.n2),
+	];
+}
+
+/** A pod or the outside host: one link, and the default route over it. */
+function edgeLines(name: string): string[] {
+	const pair = Object.entries(addresses).find(([host]) => host === name)?.[1] ?? [];
+	return [
+		'link set lo up',
+		'link set eth0 up',
+		...addAddress('eth0', pair),
+		...defaultRoutes('eth0', mac(name, false), pair),
+	];
+}
+
+function defaultRoutes(device: string, lladdr: string, sources: readonly string[]): string[] {
+	return [
+		...addNeighbours(device, gateways, lladdr),
+		...gateways.map(
+			(gateway, family) => `route add default via ${gateway} dev ${device} onlink src ${sources[family]}`,
+		),
+	];
+}
