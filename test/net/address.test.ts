@@ -1,5 +1,7 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
+import {Address6} from 'ip-address';
+import {NetError} from '../../src/errors.ts';
 import {type Address, addressBytes, addressFromBytes, compareAddresses, parseAddress} from '../../src/net/address.ts';
 import {collapsePrefixes, lastAddress, parsePrefix, prefixContains, printPrefix} from '../../src/net/prefix.ts';
 
@@ -46,6 +48,43 @@ function ipv6WithZeros() {
 	const group = fc.constantFrom(0, 0, 0, 1, 0xff, 0x1234);
 	const groups = fc.array(group, {minLength: 8, maxLength: 8});
 	return groups.map((values) => Uint8Array.from(values.flatMap((value) => [value >> 8, value & 0xff])));
+}
+
+const spelled = fc.array(fc.constantFrom('0', '00', '1', 'ff', '0ff', 'FF', '1234', '12345', ''), {maxLength: 9});
+
+testProp('however an IPv6 address is spelled, it ends in the text that its bytes print', [spelled], (t, groups) => {
+	const text = groups.join(':');
+	const isValid = Address6.isValid(text);
+	t.is(
+		attempt(() => parseAddress(text)),
+		isValid ? addressFromBytes(Uint8Array.from(new Address6(text).toByteArray())) : undefined,
+		text,
+	);
+});
+
+const octets = fc.array(fc.constantFrom('0', '00', '9', '10', '99', '100', '255', '256', '2555', ''), {
+	minLength: 3,
+	maxLength: 5,
+});
+
+testProp('however an IPv4 address is spelled, its octets are read as decimal', [octets], (t, parts) => {
+	const isValid = parts.length === 4 && parts.every((part) => part !== '' && Number(part) <= 255);
+	t.is(
+		attempt(() => parseAddress(parts.join('.'))),
+		isValid ? (parts.map(Number).join('.') as Address) : undefined,
+	);
+});
+
+function attempt<T>(read: () => T): T | undefined {
+	try {
+		return read();
+	} catch (error) {
+		if (error instanceof NetError) {
+			return undefined;
+		}
+
+		throw error;
+	}
 }
 
 testProp('bytes → address → text → address → bytes is the identity', [anyAddress], (t, bytes) => {
