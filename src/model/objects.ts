@@ -56,7 +56,7 @@ export type Endpoint = {
 	readonly nodeName?: string | undefined;
 	readonly hintZones?: readonly string[] | undefined;
 	readonly hintNodes?: readonly string[] | undefined;
-	/** `namespace/name` of the Pod behind it. */
+	/** Name of the Pod behind it, in the slice's namespace. */
 	readonly pod?: string | undefined;
 };
 

@@ -22,7 +22,7 @@ export type Backend = {
 	readonly port: number;
 	/** Whether it runs on this node: its connections to itself need their source rewritten. */
 	readonly local: boolean;
-	/** `namespace/name` of the Pod, where the slice says it. */
+	/** Name of the Pod, in the Service's namespace, where the slice says it. */
 	readonly pod?: string | undefined;
 };
 

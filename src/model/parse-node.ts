@@ -1,0 +1,37 @@
+import type {Address} from '../net/address.ts';
+import {child, eachItem, type Field, readAddress, readOrWarn, readPrefix, readTextOrNone} from './fields.ts';
+import type {Metadata} from './metadata.ts';
+import type {Node, ServiceCidr} from './objects.ts';
+import {internText} from './pool.ts';
+
+/**
+ * A Node as its JSON says it. Addresses that are no IP are skipped with a warning.
+ *
+ * @throws NetError OBJECT_INVALID
+ */
+export function parseNode(root: Field, {name}: Metadata, warnings: string[]): Node {
+	const spec = child(root, 'spec');
+	const zone = readTextOrNone(child(child(root, 'metadata'), 'labels'), 'topology.kubernetes.io/zone');
+	const podCidrs = eachItem(spec, 'podCIDRs', readPrefix);
+	const isAlone = podCidrs.length === 0 && readTextOrNone(spec, 'podCIDR') !== '';
+	return {
+		kind: 'Node',
+		name: internText(name),
+		addresses: [...addressesOf(root, 'InternalIP', warnings), ...addressesOf(root, 'ExternalIP', warnings)],
+		podCidrs: isAlone ? [readPrefix(spec, 'podCIDR')] : podCidrs,
+		...(zone !== '' && {zone: internText(zone)}),
+	};
+}
+
+function addressesOf(root: Field, type: string, warnings: string[]): readonly Address[] {
+	return eachItem(child(root, 'status'), 'addresses', (list, index) => {
+		const item = child(list, index);
+		const isWanted = readTextOrNone(item, 'type') === type;
+		return isWanted ? readOrWarn(item, 'address', readAddress, warnings) : undefined;
+	});
+}
+
+/** @throws NetError OBJECT_INVALID */
+export function parseServiceCidr(root: Field, {name}: Metadata): ServiceCidr {
+	return {kind: 'ServiceCIDR', name, cidrs: eachItem(child(root, 'spec'), 'cidrs', readPrefix)};
+}
