@@ -2,12 +2,16 @@ import {NetError} from '../errors.ts';
 import type {Kind} from './attribute.ts';
 import {littleEndian, type Writer} from './writer.ts';
 
+/** A number of a fixed size: good for the fields of a struct too. */
+export type NumberKind<T> = Kind<T> & {readonly size: number};
+
 type Put<T> = (view: DataView, at: number, value: T) => void;
 type Get<T> = (view: DataView, at: number) => T;
 
 /** A number of exactly `size` bytes, between `min` and `max`: one that does not fit is never cut off in silence. */
-function number<T extends number | bigint>(size: number, min: T, max: T, put: Put<T>, get: Get<T>): Kind<T> {
+function number<T extends number | bigint>(size: number, min: T, max: T, put: Put<T>, get: Get<T>): NumberKind<T> {
 	return {
+		size,
 		flags: 0,
 		write(writer, value) {
 			if (!(value >= min && value <= max)) {

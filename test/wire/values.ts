@@ -2,12 +2,13 @@ import {fc} from '@fast-check/ava';
 import type {ExecutionContext} from 'ava';
 import {NetError} from '../../src/errors.ts';
 import type {AttributesOf, AttributeTable, Kind} from '../../src/wire/attribute.ts';
+import {dataValue, type Expression, expression, expressions} from '../../src/wire/expressions.ts';
 import * as kinds from '../../src/wire/kinds.ts';
 
 const unsigned = (bits: number) => fc.nat({max: 2 ** bits - 1});
 const u64 = fc.bigInt({min: 0n, max: 2n ** 64n - 1n});
 
-/** Which values fit each kind that is no list; rooms with kinds of their own add theirs. */
+/** Which values fit each kind; nested tables and lists are walked. */
 const leaves = new Map<Kind<unknown>, fc.Arbitrary<unknown>>([
 	[kinds.u8, unsigned(8)],
 	[kinds.u16, unsigned(16)],
@@ -20,14 +21,12 @@ const leaves = new Map<Kind<unknown>, fc.Arbitrary<unknown>>([
 	[kinds.flag, fc.constant(true)],
 	[kinds.bytes, fc.uint8Array({maxLength: 40})],
 	[kinds.string, fc.string({unit: 'grapheme', maxLength: 20}).map((text) => text.replaceAll('\0', ''))],
+	[dataValue, fc.uint8Array({maxLength: 16})],
 ]);
 
 /** Any object that `table` can carry, generated from its rows. */
-export function valuesOf<T extends AttributeTable>(
-	table: T,
-	more: ReadonlyMap<Kind<unknown>, fc.Arbitrary<unknown>> = new Map(),
-): fc.Arbitrary<AttributesOf<T>> {
-	const rows = table.columns.map(({name, kind}) => [name, valuesOfKind(kind, more)]);
+export function valuesOf<T extends AttributeTable>(table: T): fc.Arbitrary<AttributesOf<T>> {
+	const rows = table.columns.map(({name, kind}) => [name, valuesOfKind(kind)]);
 	return fc.record(Object.fromEntries(rows), {requiredKeys: [], noNullPrototype: true}) as fc.Arbitrary<
 		AttributesOf<T>
 	>;
@@ -35,23 +34,31 @@ export function valuesOf<T extends AttributeTable>(
 
 function valuesOfKind(
 	kind: Kind<unknown> & {readonly table?: AttributeTable; readonly item?: Kind<unknown>},
-	more: ReadonlyMap<Kind<unknown>, fc.Arbitrary<unknown>>,
 ): fc.Arbitrary<unknown> {
 	if (kind.table !== undefined) {
-		return valuesOf(kind.table, more);
+		return valuesOf(kind.table);
 	}
 
 	if (kind.item !== undefined) {
-		return fc.array(valuesOfKind(kind.item, more), {maxLength: 3});
+		return fc.array(valuesOfKind(kind.item), {maxLength: 3});
 	}
 
-	const leaf = more.get(kind) ?? leaves.get(kind);
+	const leaf = leaves.get(kind);
 	if (leaf === undefined) {
-		throw new Error('a kind without generator: add it to the map of the test');
+		throw new Error('a kind without generator: add it to the leaves');
 	}
 
 	return leaf;
 }
+
+/** Any step of a rule's program. */
+export const anyExpression: fc.Arbitrary<Expression> = fc.oneof(
+	...Object.entries(expressions).map(
+		([kind, table]) => valuesOf(table).map((attributes) => ({kind, ...attributes})) as fc.Arbitrary<Expression>,
+	),
+	fc.uint8Array({maxLength: 20}).map((data) => ({kind: 'unknown', name: 'log', data}) as const),
+);
+leaves.set(expression, anyExpression);
 
 /** Bytes of any content, and bytes that look enough like attributes to get past the first header. */
 export const anyBytes = fc.oneof(
