@@ -35,9 +35,9 @@ export const messageFlags = {
 export type Message = {
 	readonly type: number;
 	readonly flags: number;
-	/** Of the request that this answers; 0 for events. */
+	/** Of the request that this answers. An event carries that of the program which caused it, so it tells nothing. */
 	readonly sequence: number;
-	/** The netlink port of the request's sender; 0 is the kernel. */
+	/** The netlink port of whoever sent that request; in an event another program's, or 0 for the kernel. */
 	readonly port: number;
 	readonly payload: Uint8Array;
 };
