@@ -53,18 +53,18 @@ async function runRounds(lab: Lab, asked: readonly Asked[]): Promise<void> {
 
 /** One probe settles one possible outcome; a choice among backends is looked at four times a round. */
 function triesOf({packet: {expected}}: Asked, round: number): number {
-	return expected.kind === 'answered' && expected.by.length > 1 ? 4 : round === 0 ? 1 : 2;
+	return expected.kind === 'answered' && expected.answers.length > 1 ? 4 : round === 0 ? 1 : 2;
 }
 
 /** Whether some expected backend has not answered yet, and nothing unexpected has. */
 function isIncomplete({packet: {expected}, seen}: Asked): boolean {
 	const unexpected = [...seen.values()].some((result) => !isExpected(expected, result));
-	return !unexpected && expected.kind === 'answered' && seen.size < expected.by.length;
+	return !unexpected && expected.kind === 'answered' && seen.size < expected.answers.length;
 }
 
 function isExpected(expected: Cell, result: ProbeResult): boolean {
 	return expected.kind === 'answered' && result.kind === 'answered'
-		? expected.by.includes(result.by) && nameOf(result.seen) === expected.seen
+		? expected.answers.some(({by, seen}) => by === result.by && seen === nameOf(result.seen))
 		: result.kind === expected.kind;
 }
 
@@ -127,7 +127,7 @@ function observedTable(table: PacketTable, asked: readonly Asked[]): PacketTable
 
 function isMet({packet: {expected}, seen}: Asked): boolean {
 	const all = [...seen.values()];
-	const enough = expected.kind === 'answered' ? seen.size === expected.by.length : seen.size === 1;
+	const enough = expected.kind === 'answered' ? seen.size === expected.answers.length : seen.size === 1;
 	return enough && all.every((result) => isExpected(expected, result));
 }
 

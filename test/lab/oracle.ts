@@ -49,18 +49,22 @@ export function expected(frontend: MatrixFrontend, state: State, client: ClientN
 
 	if (frontend === 'clusterIP') {
 		const by = state.internal === 'Local' ? here : anywhere;
-		return by.length === 0 ? {kind: 'dropped'} : {kind: 'answered', by, seen: isPodOfNode(own) ? own : 'n1'};
+		return by.length === 0 ? {kind: 'dropped'} : answered(by, isPodOfNode(own) ? own : 'n1');
 	}
 
 	if (state.external === 'Cluster') {
-		return {kind: 'answered', by: anywhere, seen: 'n1'};
+		return answered(anywhere, 'n1');
 	}
 
 	if (onNode) {
-		return {kind: 'answered', by: anywhere, seen: own};
+		return answered(anywhere, own);
 	}
 
-	return here.length === 0 ? {kind: 'dropped'} : {kind: 'answered', by: here, seen: own};
+	return here.length === 0 ? {kind: 'dropped'} : answered(here, own);
+}
+
+function answered(by: readonly Pod[], seen: string): Cell {
+	return {kind: 'answered', answers: by.map((pod) => ({by: pod, seen}))};
 }
 
 function isLocal(pod: Pod): boolean {

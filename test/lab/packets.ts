@@ -16,12 +16,15 @@ export const clients = {
 export type Client = {readonly host: HostName; readonly interface?: string; readonly bind?: AddressName};
 export type ClientName = keyof typeof clients;
 
+/** A server, and the address under which it sees the client. */
+export type Answer = {readonly by: string; readonly seen: string};
+
 /**
- * What a client gets: servers that answer, all seeing the client as one address; or nobody does. `different` stands
- * only in tables of what really happened: what the packets of the cell got that they should not have.
+ * What a client gets: each of some servers answers in its turn, or nobody does. `different` stands only in tables of
+ * what really happened: what the packets of the cell got that they should not have.
  */
 export type Cell =
-	| {readonly kind: 'answered'; readonly by: readonly string[]; readonly seen: string}
+	| {readonly kind: 'answered'; readonly answers: readonly Answer[]}
 	| {readonly kind: 'refused' | 'dropped'}
 	| {readonly kind: 'different'; readonly got: readonly string[]};
 
@@ -77,7 +80,7 @@ export function nameOf(address: string): string {
 export function printCell(cell: Cell | undefined): string {
 	switch (cell?.kind) {
 		case 'answered':
-			return `${cell.by.join(',')} ${cell.by.length === 1 ? 'sees' : 'see'} ${cell.seen}`;
+			return [...Map.groupBy(cell.answers, ({seen}) => seen)].map(printAnswers).join(', ');
 		case 'different':
 			return cell.got.join('; ');
 		case 'refused':
@@ -86,6 +89,10 @@ export function printCell(cell: Cell | undefined): string {
 		case undefined:
 			return '-';
 	}
+}
+
+function printAnswers([seen, answers]: readonly [string, readonly Answer[]]): string {
+	return `${answers.map(({by}) => by).join(',')} ${answers.length === 1 ? 'sees' : 'see'} ${seen}`;
 }
 
 function parseCell(text: string): Cell | undefined {
@@ -97,12 +104,15 @@ function parseCell(text: string): Cell | undefined {
 		return {kind: text};
 	}
 
-	const [, by, seen] = /^(\S+) sees? (\S+)$/.exec(text) ?? [];
-	if (by === undefined || seen === undefined) {
-		throw new Error(`packet table: cannot read the cell "${text}"`);
-	}
+	const answers = text.split(', ').flatMap((part) => {
+		const [, by, seen] = /^(\S+) sees? (\S+)$/.exec(part) ?? [];
+		if (by === undefined || seen === undefined) {
+			throw new Error(`packet table: cannot read the cell "${text}"`);
+		}
 
-	return {kind: 'answered', by: by.split(','), seen};
+		return by.split(',').map((name) => ({by: name, seen}));
+	});
+	return {kind: 'answered', answers};
 }
 
 /** Tables as text: columns stand under each other, two spaces or more between them. */

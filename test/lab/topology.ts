@@ -1,8 +1,23 @@
 import {addresses, type HostName} from './addresses.ts';
 import {Host} from './host.ts';
+import type {Serve} from './requests.ts';
 
-/** Pods answer on these ports, TCP and UDP; so does n1, on its own address, as the host-network pod `n1`. */
-const podPorts = [8080, 8081, 9090, 9091] as const;
+/**
+ * Who serves, TCP and UDP, under which name. 8080 is everybody's; a and c have one port that the other has not, so
+ * that a packet to the right pod's wrong port is refused. `n1` is a host-network pod, `lb` a load balancer outside.
+ */
+const servers: readonly (Serve & {readonly host: HostName})[] = [
+	{host: 'a', name: 'a', ports: [8080, 8081]},
+	{host: 'b', name: 'b', ports: [8080]},
+	{host: 'c', name: 'c', ports: [8080, 9090]},
+	...addresses.n1.map((address) => ({host: 'n1', name: 'n1', ports: [8080], address}) as const),
+	...addresses.lb.map((address) => ({host: 'out', name: 'lb', ports: [80], address}) as const),
+];
+
+/** Whether somebody answers at `port` of the host that holds the address called `name`. */
+export function isServed(name: string, port: number): boolean {
+	return servers.some((server) => server.name === name && server.ports.includes(port));
+}
 
 /** Next hops as Calico uses them: addresses that only the permanent neighbour entry knows. */
 const gateways = ['169.254.1.1', 'fe80::1'] as const;
@@ -26,12 +41,9 @@ export async function buildLab(): Promise<Lab> {
 	await Promise.all([n1, n2].map((host) => host.ask('sysctl', forwarding)));
 	await n1.ask('ip', n1Lines(hosts));
 	await n2.ask('ip', n2Lines(hosts));
-	await Promise.all([
-		...[a, b, c].map((host) => host.ask('ip', edgeLines(host.name))),
-		out.ask('ip', edgeLines('out')),
-	]);
-	await Promise.all([a, b, c].map((host) => host.ask('serve', {name: host.name, ports: podPorts})));
-	await Promise.all(addresses.n1.map((address) => n1.ask('serve', {name: 'n1', ports: podPorts, address})));
+	const edges = ['a', 'b', 'c', 'out'] as const;
+	await Promise.all(edges.map((name) => hosts[name].ask('ip', edgeLines(name))));
+	await Promise.all(servers.map(({host, ...server}) => hosts[host].ask('serve', server)));
 	return {hosts, end: async () => void (await Promise.all(started.map((host) => host.end())))};
 }
 
@@ -88,7 +100,7 @@ function n1Lines(hosts: Lab['hosts']): string[] {
 		`route add fd00:128:0:1::/64 via ${addresses.n2[1]} dev eth0`,
 		...link('poda', hosts.a, addresses.a),
 		...link('podb', hosts.b, addresses.b),
-		...link('out0', hosts.out, addresses.out),
+		...link('out0', hosts.out, [...addresses.out, ...addresses.lb]),
 		...defaultRoutes('out0', mac('out', true), addresses.n1),
 	];
 }
@@ -104,13 +116,13 @@ function n2Lines(hosts: Lab['hosts']): string[] {
 }
 
 /** A pod or the outside host: one link, and the default route over it. */
-function edgeLines(name: string): string[] {
-	const pair = Object.entries(addresses).find(([host]) => host === name)?.[1] ?? [];
+function edgeLines(name: Exclude<HostName, 'n1' | 'n2'>): string[] {
 	return [
 		'link set lo up',
 		'link set eth0 up',
-		...addAddress('eth0', pair),
-		...defaultRoutes('eth0', mac(name, false), pair),
+		...addAddress('eth0', addresses[name]),
+		...(name === 'out' ? addAddress('eth0', addresses.lb) : []),
+		...defaultRoutes('eth0', mac(name, false), addresses[name]),
 	];
 }
 
