@@ -84,7 +84,8 @@ export class ElementReader {
 		this.#next = nextAttribute(this.view, at);
 		this.#clear();
 		for (let inner = at + 4; inner < end; inner = nextAttribute(this.view, inner)) {
-			this.#readPart(attributeType(this.view, inner), inner + 4, attributeEnd(this.view, inner, end));
+			const partEnd = attributeEnd(this.view, inner, end); // first: it finds a header that is cut short
+			this.#readPart(attributeType(this.view, inner), inner + 4, partEnd);
 		}
 
 		return true;
