@@ -19,6 +19,15 @@ const hints = {
 	KERNEL_DENIED:
 		'Run as root, or with CAP_NET_ADMIN (addresses, rules) and CAP_SYS_ADMIN (entering namespaces) in this network namespace.',
 	KERNEL_REFUSED: 'The details name the system call and its errno; `man 2 <syscall>` lists what it can mean.',
+	NETLINK_REFUSED: 'The details name the errno; `man 7 netlink` and the kernel log (`dmesg`) may say more.',
+	NETLINK_CHANGING:
+		'Another process changes this table without pause. `nft monitor` or `ip monitor` shows which; Fairlead tries again.',
+	NETLINK_LOST:
+		'The kernel had no room for its answer. Fairlead reads the state anew; if it repeats, raise net.core.rmem_max.',
+	NFT_REFUSED:
+		'The kernel took nothing of the transaction. The details name the errno, and the operation where there is one.',
+	NFT_STALE: 'Another process changed the ruleset first. Fairlead reads it anew; `nft monitor` shows who it is.',
+	NFT_TOO_LONG: 'Raise net.core.wmem_max: without CAP_NET_ADMIN on the host it bounds what one transaction can hold.',
 	NETNS_MISSING:
 		'The namespace is gone, or was never mounted there. `ip netns list` and `lsns -t net` show what exists.',
 	EXEC_MISSING: 'Install the tool, or put it in a directory of PATH; /usr/sbin and /sbin are searched too.',

@@ -9,6 +9,8 @@ type Addon = {
 	netlinkJoin(fd: number, group: number): void;
 	/** One datagram to the kernel. It has been worked off when this returns, and its answers can be received. */
 	netlinkSend(fd: number, parts: readonly Uint8Array[]): void;
+	/** As netlinkSend, on a thread of Node's pool; `parts` must not change until the promise settles. */
+	netlinkSendAside(fd: number, parts: readonly Uint8Array[]): Promise<void>;
 	/** Bytes now in `buffer`: whole datagrams, each begun at a multiple of 4. 0 when nothing waits. */
 	netlinkReceive(fd: number, buffer: Uint8Array): number;
 	/** Datagrams thrown away since the socket was made, because its receive buffer was full. */
