@@ -5,8 +5,16 @@ import {numberMessages} from './batch.ts';
 import {errnoName} from './errno.ts';
 import type {NetlinkSocket} from './socket.ts';
 
-/** Whether the next answers of a dump can be of the same state as those before. Made anew for each attempt. */
-export type DumpCheck = (answers: readonly Message[]) => boolean;
+/** Knows more of one table than the dump itself says. Made anew for each attempt, before the request is sent. */
+export type DumpCheck = {
+	/** Whether the next answers can be of one state with those before. */
+	accepts(answers: readonly Message[]): boolean;
+	/** Whether a dump that the kernel calls interrupted is of one state all the same; asked at its end. */
+	forgives(): boolean;
+	close(): void;
+};
+
+const noCheck: DumpCheck = {accepts: () => true, forgives: () => false, close: () => undefined};
 
 /** A table that changes this often while it is read is changed by something that is broken. */
 const attemptsMax = 20;
@@ -17,18 +25,17 @@ const attemptsMax = 20;
  *
  * @param request one encoded GET message; its flags and its sequence are set here
  * @param open makes the socket: a dump has one of its own, so that it delays nobody and can be broken off
- * @param startCheck finds what the kernel does not mark as interrupted
  * @throws NetError NETLINK_REFUSED when the kernel has nothing to dump there, with `errno` (ENOENT: no such table)
  * @throws NetError NETLINK_CHANGING when every attempt was run into
  */
 export async function* dump(
 	open: () => NetlinkSocket,
 	request: Uint8Array,
-	startCheck: () => DumpCheck,
 	signal?: AbortSignal,
+	startCheck: () => DumpCheck = () => noCheck,
 ): AsyncGenerator<readonly Message[]> {
 	for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-		const answers = await read(open, request, startCheck(), signal);
+		const answers = await attemptDump(open, request, startCheck(), signal);
 		if (answers !== undefined) {
 			for (const part of answers) {
 				yield part;
@@ -44,28 +51,42 @@ export async function* dump(
 	throw new NetError('NETLINK_CHANGING', `read a table of the kernel in ${attemptsMax} attempts`);
 }
 
-/** The answers, or undefined when they are of several states or not all there. */
-async function read(
+async function attemptDump(
 	open: () => NetlinkSocket,
 	request: Uint8Array,
 	check: DumpCheck,
 	signal: AbortSignal | undefined,
 ): Promise<Message[][] | undefined> {
 	using socket = open();
-	numberMessages(request, 1, messageFlags.request | messageFlags.dump);
-	socket.send([request]);
+	try {
+		numberMessages(request, 1, messageFlags.request | messageFlags.dump);
+		socket.send([request]);
+		return await readAnswers(socket, check, signal);
+	} finally {
+		check.close();
+	}
+}
+
+/** The answers, or undefined when they are of several states or not all there. */
+async function readAnswers(
+	socket: NetlinkSocket,
+	check: DumpCheck,
+	signal: AbortSignal | undefined,
+): Promise<Message[][] | undefined> {
 	const parts: Message[][] = [];
+	let interrupted = false;
 	for (;;) {
 		signal?.throwIfAborted();
 		const messages = socket.receive();
 		const last = messages.at(-1);
-		if (last === undefined || socket.takeLoss() || messages.some(isInterrupted)) {
+		if (last === undefined || socket.takeLoss()) {
 			return undefined; // no end and nothing more: the rest was lost
 		}
 
 		const ended = last.type === controlTypes.done || last.type === controlTypes.error;
 		const answers = ended ? messages.slice(0, -1) : messages;
-		if (!check(answers)) {
+		interrupted ||= messages.some(isInterrupted);
+		if (!check.accepts(answers) || (ended && interrupted && !check.forgives())) {
 			return undefined;
 		}
 
