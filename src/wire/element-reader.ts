@@ -7,6 +7,7 @@ import {littleEndian, viewOf} from './writer.ts';
 
 const nothing = new Uint8Array();
 const headerLength = 4; // struct nfgenmsg
+const netlinkHeaderLength = 16; // NLMSG_HDRLEN
 
 /**
  * Walks the elements of a dump or an event without an object for each: `open` a message, then `next` until it is
@@ -23,6 +24,9 @@ export class ElementReader {
 	table = '';
 	set = '';
 
+	/** Where the element itself starts and ends. */
+	start = 0;
+	end = 0;
 	keyAt = 0;
 	keyLength = 0;
 	keyEndAt = 0;
@@ -83,6 +87,8 @@ export class ElementReader {
 		const end = attributeEnd(this.view, at, this.#end);
 		this.#next = nextAttribute(this.view, at);
 		this.#clear();
+		this.start = at;
+		this.end = end;
 		for (let inner = at + 4; inner < end; inner = nextAttribute(this.view, inner)) {
 			const partEnd = attributeEnd(this.view, inner, end); // first: it finds a header that is cut short
 			this.#readPart(attributeType(this.view, inner), inner + 4, partEnd);
@@ -146,7 +152,8 @@ export class ElementReader {
 		} else if (type === element.data) {
 			this.#readData(start, end);
 		} else if (type === element.userdata) {
-			[this.#userdataAt, this.#userdataEnd] = [start, end];
+			this.#userdataAt = start;
+			this.#userdataEnd = end;
 		} else if (type === element.flags) {
 			this.flags = be32.read(this.view, start, end);
 		} else if (type === element.timeout) {
@@ -176,7 +183,8 @@ export class ElementReader {
 			if (type === elementTypes.verdict.code) {
 				this.verdict = beS32.read(this.view, at + 4, end);
 			} else if (type === elementTypes.verdict.chain) {
-				[this.#chainAt, this.#chainEnd] = [at + 4, end];
+				this.#chainAt = at + 4;
+				this.#chainEnd = end;
 			}
 		}
 	}
@@ -185,6 +193,26 @@ export class ElementReader {
 	#lengthAt(at: number): number {
 		return this.view.getUint16(at - 4, littleEndian) - 4;
 	}
+}
+
+/**
+ * Which element of a request the kernel refused, counted from 0; undefined when it points at none of them, as older
+ * kernels do.
+ *
+ * @param request the whole message that was sent, from its netlink header
+ * @param offset of the acknowledgement. Source: net/netfilter/nf_tables_api.c, nf_tables_newsetelem
+ * @throws NetError WIRE_TRUNCATED when `request` is no message of elements
+ */
+export function elementIndexAt(request: Uint8Array, offset: number): number | undefined {
+	const reader = new ElementReader();
+	reader.open(request.subarray(netlinkHeaderLength));
+	for (let index = 0; reader.next(); index++) {
+		if (offset < reader.end + netlinkHeaderLength) {
+			return offset < reader.start + netlinkHeaderLength ? undefined : index;
+		}
+	}
+
+	return undefined;
 }
 
 /** Where the payload of the NFTA_DATA_VALUE starts that is alone between two offsets. */

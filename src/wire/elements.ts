@@ -1,10 +1,10 @@
-import {encodeAttributes} from './attribute.ts';
+import {NetError} from '../errors.ts';
 import {encodeBody, type RequestHeader} from './body.ts';
-import {verdictAttributes} from './expressions.ts';
+import {string} from './kinds.ts';
 import {beginMessage, endMessage} from './message.ts';
 import {nftables} from './nftables.ts';
 import {writeComment} from './userdata.ts';
-import {NESTED, type Writer} from './writer.ts';
+import {align, NESTED, type Writer} from './writer.ts';
 
 // Elements are most of what is ever sent and read: hundreds of thousands at a start. So they do not go through
 // attribute tables: they are written and read in place, without an object for each.
@@ -71,7 +71,8 @@ export class ElementWriter {
 	 * Appends one element, or writes nothing and returns false when the message is full: close it, open the next one
 	 * and add the element there.
 	 *
-	 * @throws NetError WIRE_TOO_LONG when a comment passes 254 bytes; the element is then not written
+	 * @throws NetError WIRE_TOO_LONG when a comment passes 254 bytes, or the element no message could hold; it is then
+	 *   not written
 	 */
 	add(element: Element): boolean {
 		const writer = this.#writer;
@@ -84,7 +85,12 @@ export class ElementWriter {
 		}
 
 		if (writer.length - this.#list > 0xffff) {
+			const length = writer.length - start;
 			writer.length = start;
+			if (this.count === 0) {
+				throw new NetError('WIRE_TOO_LONG', `write an element of ${length} bytes`, {length});
+			}
+
 			return false;
 		}
 
@@ -133,18 +139,35 @@ function writeElement(writer: Writer, element: Element): void {
 	}
 }
 
+/** A nested NFTA_DATA_VALUE, in one go: this is where the time of a cold start is spent. */
 function writeValue(writer: Writer, type: number, value: Uint8Array): void {
-	const outer = writer.beginAttribute(type | NESTED);
-	const inner = writer.beginAttribute(elementTypes.data.value);
-	writer.raw(value);
-	writer.endAttribute(inner);
-	writer.endAttribute(outer);
+	const {length} = value;
+	const size = align(length);
+	const start = writer.reserve(8 + size);
+	writer.header(start, type | NESTED, 8 + size);
+	writer.header(start + 4, elementTypes.data.value, 4 + length);
+	const {bytes} = writer;
+	let at = start + 8;
+	for (let index = 0; index < length; index++) {
+		bytes[at++] = value[index] ?? 0;
+	}
+
+	while (at < start + 8 + size) {
+		bytes[at++] = 0;
+	}
 }
 
-function writeVerdict(writer: Writer, verdict: Verdict): void {
+function writeVerdict(writer: Writer, {code, chain}: Verdict): void {
 	const outer = writer.beginAttribute(types.data | NESTED);
 	const inner = writer.beginAttribute(elementTypes.data.verdict | NESTED);
-	encodeAttributes(writer, verdictAttributes, verdict);
+	writer.header(writer.reserve(4), elementTypes.verdict.code, 8);
+	writer.be32(code);
+	if (chain !== undefined) {
+		const start = writer.beginAttribute(elementTypes.verdict.chain);
+		string.write(writer, chain);
+		writer.endAttribute(start);
+	}
+
 	writer.endAttribute(inner);
 	writer.endAttribute(outer);
 }

@@ -128,10 +128,15 @@ export class Writer {
 		}
 	}
 
+	/** Writes the header of an attribute at `at`, its length included, in one store. */
+	header(at: number, type: number, length: number): void {
+		this.view.setUint32(at, littleEndian ? (type << 16) | length : (length << 16) | type, littleEndian);
+	}
+
 	/** Opens an attribute of `type` (NLA_F_* included) and returns its start, for {@link endAttribute}. */
 	beginAttribute(type: number): number {
 		const start = this.reserve(attributeHeaderLength);
-		this.view.setUint16(start + 2, type, littleEndian);
+		this.header(start, type, 0);
 		return start;
 	}
 

@@ -1,6 +1,6 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
-import {ElementReader} from '../../src/wire/element-reader.ts';
+import {ElementReader, elementIndexAt} from '../../src/wire/element-reader.ts';
 import {type Element, ElementWriter, elementFlags} from '../../src/wire/elements.ts';
 import {decodeMessages, messageFlags} from '../../src/wire/message.ts';
 import {nfFamilies, nftables} from '../../src/wire/nftables.ts';
@@ -174,6 +174,26 @@ test('elements go on in the next message when one is full: none is lost, none is
 	);
 });
 
+test('an element that no message can hold is refused: a caller that opens the next one would never end', (t) => {
+	const message = new ElementWriter(new Writer());
+	message.open(header, nfFamilies.ipv4, 't', 's');
+	t.throws(() => message.add({key: new Uint8Array(65_536)}), {code: 'WIRE_TOO_LONG'});
+});
+
+test('the offset in a refusal tells which element it is about', (t) => {
+	// six keys 10.0.0.3 to 10.0.0.8, deleted from a set that held up to 10.0.0.4: kernel 6.18 answered ENOENT at byte 0x48
+	const request = encode(
+		's',
+		Array.from({length: 6}, (_, index) => ({key: Uint8Array.of(10, 0, 0, 3 + index)})),
+	);
+	t.is(elementIndexAt(request, 0x48), 2);
+	t.is(elementIndexAt(request, 0x28), 0);
+	t.is(elementIndexAt(request, 0x4c), 2);
+	t.is(elementIndexAt(request, request.length - 1), 5);
+	t.is(elementIndexAt(request, request.length), undefined);
+	t.is(elementIndexAt(request, 0x18), undefined);
+});
+
 test('an element that cannot be written leaves the message as it was', (t) => {
 	const writer = new Writer();
 	const message = new ElementWriter(writer);
@@ -195,6 +215,7 @@ test('bytes that end early are refused', (t) => {
 	t.throws(open('02000000 14000300 10000100'), {code: 'WIRE_TRUNCATED'});
 	t.throws(open('02000000 14000300 10000100 0c000100 0c000100 0a600701'), {code: 'WIRE_TRUNCATED'});
 	t.throws(open('02000000 0c000300 08000100 04000100'), {code: 'WIRE_TRUNCATED'});
+	t.throws(open('02000000 0a000300 06000100 0000'), {code: 'WIRE_TRUNCATED'});
 	t.throws(open('02000000 14000300 10000100 0c000100 08000700 0a600701'), {code: 'WIRE_INVALID'});
 });
 
