@@ -5,9 +5,10 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {writeFileSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {HeldConnections, SteadyRate} from './load.ts';
 import {probe} from './probe.ts';
-import type {Question, Reply} from './requests.ts';
+import type {Await, Question, Reply} from './requests.ts';
 import {serve} from './server.ts';
 
 let held: HeldConnections | undefined;
@@ -21,6 +22,8 @@ async function answer(question: Question): Promise<unknown> {
 			return await runIp(question.ask);
 		case 'serve':
 			return await serve(question.ask);
+		case 'await':
+			return await awaitHttp(question.ask);
 		case 'probe':
 			return await Promise.all(question.ask.probes.map((target) => probe(target, question.ask.deadlineMs)));
 		case 'hold':
@@ -62,6 +65,23 @@ async function runIp(lines: readonly string[]): Promise<null> {
 	}
 
 	return null;
+}
+
+async function awaitHttp({url, status, deadlineMs}: Await): Promise<string> {
+	const deadline = performance.now() + deadlineMs;
+	for (;;) {
+		const response = await fetch(url, {signal: AbortSignal.timeout(deadlineMs)}).catch(() => undefined);
+		const body = await response?.text();
+		if (response?.status === status && body !== undefined) {
+			return body;
+		}
+
+		if (performance.now() > deadline) {
+			throw new Error(`${url} was not ${status} within ${deadlineMs} ms, but ${response?.status}: ${body}`);
+		}
+
+		await sleep(2);
+	}
 }
 
 function send(reply: Reply): void {

@@ -47,6 +47,9 @@ export type RateWindow = {
 	readonly failures: readonly Failure[];
 };
 
+/** Wait until a GET of `url` answers with `status`; asked again and again, for `deadlineMs` at most. */
+export type Await = {readonly url: string; readonly status: number; readonly deadlineMs: number};
+
 /** What an agent can be asked, and the answer to each. */
 export type Requests = {
 	/** Names with dots as sysctl(8) takes them; set for the agent's network namespace. */
@@ -54,6 +57,8 @@ export type Requests = {
 	/** Lines for `ip -batch`, run in the agent's network namespace. */
 	ip: {ask: readonly string[]; answer: null};
 	serve: {ask: Serve; answer: null};
+	/** Answers with the body; refuses when the deadline has passed. */
+	await: {ask: Await; answer: string};
 	/** All at once, results in the order of the probes. */
 	probe: {ask: {readonly probes: readonly Probe[]; readonly deadlineMs: number}; answer: readonly ProbeResult[]};
 	/** Answers once all connections are open. */
