@@ -25,7 +25,7 @@ export const verdicts = {
 } as const;
 
 /** NFTA_VERDICT_* */
-export const verdictAttributes = attributeTable({
+const verdictAttributes = attributeTable({
 	code: [1, beS32], // NFTA_VERDICT_CODE
 	chain: [2, string], // NFTA_VERDICT_CHAIN, of jump and goto
 });

@@ -32,7 +32,7 @@ export const tableFlags = {
 } as const;
 
 /** NFTA_TABLE_* */
-export const tableAttributes = attributeTable({
+const tableAttributes = attributeTable({
 	name: [1, string],
 	flags: [2, be32],
 	use: [3, be32], // chains, sets and objects in it; read only
@@ -48,7 +48,7 @@ const hookAttributes = attributeTable({
 });
 
 /** NFTA_CHAIN_*; the kernel dumps policy of base chains only, 0 drop or 1 accept */
-export const chainAttributes = attributeTable({
+const chainAttributes = attributeTable({
 	table: [1, string],
 	name: [3, string],
 	handle: [2, be64],
@@ -61,7 +61,7 @@ export const chainAttributes = attributeTable({
 });
 
 /** NFTA_RULE_* */
-export const ruleAttributes = attributeTable({
+const ruleAttributes = attributeTable({
 	table: [1, string],
 	chain: [2, string],
 	handle: [3, be64],
@@ -96,7 +96,7 @@ const setDescriptionAttributes = attributeTable({
 });
 
 /** NFTA_SET_* */
-export const setAttributes = attributeTable({
+const setAttributes = attributeTable({
 	table: [1, string],
 	name: [2, string],
 	handle: [16, be64],
