@@ -102,11 +102,16 @@ export function keyOf(object: KubeObject | NodeAddress): ObjectKey {
 	switch (object.kind) {
 		case 'Service':
 		case 'EndpointSlice':
-			return `${object.namespace}/${object.name}`;
+			return serviceKey(object.namespace, object.name);
 		case 'Node':
 		case 'ServiceCIDR':
 			return object.name;
 		case 'NodeAddress':
 			return object.address;
 	}
+}
+
+/** `namespace/name`, joined, not added: V8 keeps a sum as a tree of its parts. */
+export function serviceKey(namespace: string, name: string): ObjectKey {
+	return [namespace, name].join('/');
 }

@@ -4,6 +4,7 @@ import {
 	addressBytes,
 	addressFromBytes,
 	addressLength,
+	compareAddresses,
 	type Family,
 	familyOf,
 	parseAddress,
@@ -50,17 +51,21 @@ export function lastAddress(prefix: Prefix): Address {
 	return addressFromBytes(masked(addressBytes(prefix.address), prefix.bits, 0xff));
 }
 
-/** The prefixes without those that lie inside another one, in numeric order: kernel interval sets refuse overlaps. */
+/**
+ * The prefixes without those that lie inside another one, in numeric order, IPv4 first: kernel interval sets refuse
+ * overlaps. Takes n log n.
+ */
 export function collapsePrefixes(prefixes: readonly Prefix[]): Prefix[] {
-	const widestFirst = prefixes.toSorted((a, b) => a.bits - b.bits);
+	const sorted = prefixes.toSorted((a, b) => compareAddresses(a.address, b.address) || a.bits - b.bits);
 	const kept: Prefix[] = [];
-	for (const prefix of widestFirst) {
-		if (!kept.some((wider) => prefixContains(wider, prefix.address))) {
+	for (const prefix of sorted) {
+		const wider = kept.at(-1); // the only one that can hold it: they are in order, and apart
+		if (wider === undefined || !prefixContains(wider, prefix.address)) {
 			kept.push(prefix);
 		}
 	}
 
-	return kept.toSorted((a, b) => (printPrefix(a) < printPrefix(b) ? -1 : 1));
+	return kept;
 }
 
 /** `bytes` with every bit behind the first `bits` set to those of `fill` (0 or 0xff). */

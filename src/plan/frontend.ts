@@ -34,16 +34,32 @@ export type Target =
 /** `address protocol port`: what names a frontend, and what a packet is looked up by. */
 export type FrontendKey = string;
 
+/** Joined, not added: V8 keeps a sum as a tree of its parts. */
 export function frontendKey(address: Address, protocol: Protocol, port: number): FrontendKey {
-	return `${address} ${protocol} ${port}`;
+	return [address, protocol, port].join(' ');
 }
 
 export type FrontendKind = 'clusterIP' | 'nodePort' | 'externalIP' | 'loadBalancerIP' | 'hostPort';
 
-/** The object and field that decided something, and what it decided: `{object: 'Service shop/web', field: 'spec.externalTrafficPolicy', decided: '…'}`. */
+/**
+ * Of two claims on one key the lower kind stands: nobody takes an address from the Service that it was allotted to,
+ * and where the same Service comes twice, the claim with source ranges does. kube-proxy looks up in this order too.
+ */
+export const kindOrder: Readonly<Record<FrontendKind, number>> = {
+	clusterIP: 0,
+	loadBalancerIP: 1,
+	externalIP: 2,
+	nodePort: 3,
+	hostPort: 4,
+};
+
+/** The object and field that decided something, and what it decided: `{object: 'Service shop/web', field: 'spec.externalTrafficPolicy', decided: 'Local: …'}`. */
 export type Because = {readonly object: string; readonly field: string; readonly decided: string};
 
-/** Where traffic enters, who answers it, and why. */
+/**
+ * Where traffic enters, who answers it, and why. The planner writes every field, undefined ones too (objects of one
+ * shape are smaller), and lets the frontends of a service port share targets and reasons.
+ */
 export type Frontend = {
 	readonly key: FrontendKey;
 	readonly kind: FrontendKind;
@@ -54,15 +70,15 @@ export type Frontend = {
 	/** Who answers everyone; or, where `local` is there, only pods of this node and the node itself. */
 	readonly target: Target;
 	/** External traffic policy Local: who answers anyone who is neither a pod of this node nor the node itself. */
-	readonly local?: Target;
+	readonly local?: Target | undefined;
 	/**
 	 * Whose source address is rewritten: `offCluster` = sources that are no pods of this node (a cluster IP with a
 	 * detector), `always`, `node` = only the node itself (external policy Local), `never`.
 	 */
 	readonly masquerade: 'never' | 'offCluster' | 'node' | 'always';
 	/** Only these sources, and the node itself where it lies in one, may enter; absent means anyone. Collapsed, of the address's family. */
-	readonly sourceRanges?: readonly Prefix[];
+	readonly sourceRanges?: readonly Prefix[] | undefined;
 	/** Session affinity by client address. */
-	readonly affinityTimeoutSeconds?: number;
+	readonly affinityTimeoutSeconds?: number | undefined;
 	readonly because: readonly Because[];
 };

@@ -1,3 +1,4 @@
+import type {Family} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
 import type {Backend, Because, Frontend, FrontendKey, ServicePortName} from './frontend.ts';
 
@@ -20,8 +21,8 @@ export type HealthCheck = {
 	readonly port: number;
 	readonly namespace: string;
 	readonly name: string;
-	/** Distinct ready addresses on this node. */
-	readonly localEndpoints: number;
+	/** Distinct ready addresses on this node: each family is asked on its own address, and answers for itself. */
+	readonly localEndpoints: Readonly<Record<Family, number>>;
 };
 
 /** Flows to `frontend`'s address whose reply comes from none of `serving` are stale once the change is in the kernel. UDP only. */

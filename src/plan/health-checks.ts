@@ -1,0 +1,37 @@
+import type {EndpointSlice, Service} from '../model/objects.ts';
+import type {Address, Family} from '../net/address.ts';
+import {mergeEndpoints} from './endpoints.ts';
+import type {NodeView} from './node.ts';
+import type {HealthCheck} from './plan.ts';
+
+/**
+ * The health check of a LoadBalancer Service with external policy Local: how many distinct addresses on this node
+ * are ready, over all ports. Terminating stand-ins never count, so that load balancers turn away while they still
+ * answer. Source: kube-proxy, HealthCheckNodePort and LocalEndpoints.
+ */
+export function planHealthCheck(
+	service: Service,
+	slices: readonly EndpointSlice[],
+	node: NodeView,
+): HealthCheck | undefined {
+	const {type, externalTrafficPolicy, healthCheckNodePort: port, namespace, name} = service;
+	if (port === 0 || type !== 'LoadBalancer' || externalTrafficPolicy !== 'Local') {
+		return undefined;
+	}
+
+	const count = (family: Family) => readyHere(service, slices, family, node).size;
+	return {port, namespace, name, localEndpoints: {IPv4: count('IPv4'), IPv6: count('IPv6')}};
+}
+
+function readyHere(service: Service, slices: readonly EndpointSlice[], family: Family, node: NodeView): Set<Address> {
+	const ready = new Set<Address>();
+	for (const port of service.ports) {
+		for (const {endpoint, backend} of mergeEndpoints(slices, family, port, node.name)) {
+			if (endpoint.ready && backend.local) {
+				ready.add(backend.address);
+			}
+		}
+	}
+
+	return ready;
+}

@@ -1,0 +1,76 @@
+import type {Node} from '../model/objects.ts';
+import {type Family, families} from '../net/address.ts';
+import {type Prefix, prefixFamily} from '../net/prefix.ts';
+import type {Because, Frontend} from './frontend.ts';
+import type {PlanOptions} from './options.ts';
+import type {LocalDetector} from './plan.ts';
+
+/** Whose source address is rewritten, and who said so. */
+export type Masquerade = {readonly masquerade: Frontend['masquerade']; readonly because: Because};
+
+/** How the pods of this node are told, from what the configuration asks for. NodeCIDR has none until the Node is known. */
+export function planDetector({detector}: PlanOptions, node: Node | undefined): LocalDetector {
+	switch (detector.kind) {
+		case 'none':
+			return {kind: 'none'};
+		case 'clusterCidr':
+			return prefixDetector(detector.cidrs);
+		case 'nodeCidr':
+			return prefixDetector(node?.podCidrs ?? []);
+		case 'bridgeInterface':
+			return {kind: 'interface', name: detector.name};
+		case 'interfaceNamePrefix':
+			return {kind: 'interfacePrefix', prefix: detector.prefix};
+	}
+}
+
+/** The first prefix of each family, as kube-proxy takes them. */
+function prefixDetector(all: readonly Prefix[]): LocalDetector {
+	const first = families.map((family) => all.find((prefix) => prefixFamily(prefix) === family));
+	const prefixes = first.filter((prefix) => prefix !== undefined);
+	return prefixes.length === 0 ? {kind: 'none'} : {kind: 'prefixes', prefixes};
+}
+
+/**
+ * The masquerade of connections to cluster IPs: of all of them if the configuration says so; else of those that no
+ * pod of this node opened, because their replies must come back through this node. A family without a detector
+ * cannot tell, and keeps every source.
+ */
+export function clusterIpMasquerade(options: PlanOptions, detector: LocalDetector, family: Family): Masquerade {
+	const object = 'configuration';
+	if (options.masqueradeAll) {
+		const decided = 'every connection to a cluster IP gets the address of this node as its source';
+		return {masquerade: 'always', because: {object, field: 'masqueradeAll', decided}};
+	}
+
+	const field = detectorField(options);
+	if (!canDetect(detector, family)) {
+		return {masquerade: 'never', because: {object, field, decided: `no detector for ${family}: sources are kept`}};
+	}
+
+	const decided = 'sources that are no pods of this node get the address of this node';
+	return {masquerade: 'offCluster', because: {object, field, decided}};
+}
+
+function canDetect(detector: LocalDetector, family: Family): boolean {
+	if (detector.kind !== 'prefixes') {
+		return detector.kind !== 'none';
+	}
+
+	return detector.prefixes.some((prefix) => prefixFamily(prefix) === family);
+}
+
+/** The field of kube-proxy's configuration that gives the detector its value. */
+function detectorField({detector}: PlanOptions): string {
+	switch (detector.kind) {
+		case 'none':
+		case 'clusterCidr':
+			return 'clusterCIDR';
+		case 'nodeCidr':
+			return 'detectLocalMode';
+		case 'bridgeInterface':
+			return 'detectLocal.bridgeInterface';
+		case 'interfaceNamePrefix':
+			return 'detectLocal.interfaceNamePrefix';
+	}
+}
