@@ -30,7 +30,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 	net: ['ip-address'],
 	config: ['zod', 'js-yaml'],
 	observe: ['pino', 'pino-pretty', 'prom-client'],
-	kernel: ['netlink'],
 	files: ['js-yaml'],
 	apiserver: ['@kubernetes/client-node'],
 	cli: ['commander'],
