@@ -3,6 +3,7 @@ import {setTimeout} from 'node:timers/promises';
 import anyTest, {type TestFn} from 'ava';
 import {NetError} from '../../src/errors.ts';
 import {exec} from '../../src/kernel/exec.ts';
+import {kernelVersion, readNftablesFeatures} from '../../src/kernel/features.ts';
 import {type BatchRefusal, Nftables} from '../../src/kernel/nftables.ts';
 import type {RulesetEvent} from '../../src/kernel/transactions.ts';
 import {ElementReader} from '../../src/wire/element-reader.ts';
@@ -255,4 +256,21 @@ test('a namespace has its own ruleset', async (t) => {
 	t.regex((await exec('ip', ['netns', 'exec', 'other', 'nft', 'list', 'ruleset'])).stdout, /map names/);
 	t.deepEqual(await keys(inside.dump(elementsRequest())), [0]);
 	await exec('ip', ['netns', 'delete', 'other']);
+});
+
+test('what the kernel’s tables can do is found without a trace', async (t) => {
+	const {kernel} = t.context;
+	const before = kernel.generation();
+	const {major, minor} = kernelVersion();
+	const since = (wanted: number) => major * 1000 + minor >= wanted;
+	t.deepEqual(await readNftablesFeatures(kernel), {ownedTables: since(5012), persistentTables: since(6009)});
+	t.is(kernel.generation(), before);
+	t.deepEqual(
+		[kernelVersion('6.1.0-18-amd64'), kernelVersion('5.14'), kernelVersion('x')],
+		[
+			{major: 6, minor: 1},
+			{major: 5, minor: 14},
+			{major: 0, minor: 0},
+		],
+	);
 });
