@@ -1,0 +1,227 @@
+import type {Address} from '../../net/address.ts';
+import {printPrefix} from '../../net/prefix.ts';
+import type {FrontendKey} from '../../plan/frontend.ts';
+import {type Action, isBalance} from './actions.ts';
+import {addAction} from './chains.ts';
+import {countUser, type Delta, type References} from './references.ts';
+import {type Element, type Fragment, firstLocalSlot, type Held, type Op, type Slot} from './ruleset.ts';
+
+/** What frontends share: addresses in `cluster-ips`, pairs in `hairpin`, chains of balancing actions. */
+export type Shared = {
+	readonly clusterIps: References<Address>;
+	readonly hairpins: References<Address>;
+	readonly balances: References<Action>;
+	/** Whether what nobody uses is left alone: while there may be users that are not known. */
+	readonly keepUnused: boolean;
+};
+
+export type SharedDelta = {
+	readonly clusterIps: Delta<Address>;
+	readonly hairpins: Delta<Address>;
+	readonly balances: Delta<Action>;
+};
+
+/**
+ * What the kernel has for one service key, and what it shall have; absent is nothing. The slots of `after` are
+ * arranged (see slots.ts). Only a `before` that is a fragment was counted as a user of what is shared.
+ */
+export type Difference = {
+	readonly key: FrontendKey;
+	readonly before: Held | Fragment | undefined;
+	readonly after: Fragment | undefined;
+};
+
+/**
+ * The operations that make every `before` an `after`, to be sent as one transaction. Order is contract:
+ *
+ * 1. chains, then the elements that name them: an element may only name what is there (ENOENT);
+ * 2. for each set, what goes before what comes: the kernel refuses a second element of one key (EEXIST), and a
+ *    narrower interval inside a wider one. It has no "replace": a changed value is a deletion and an addition;
+ * 3. endpoints, then policies and shared sets, then `services`: nothing is led to what is not there yet.
+ *
+ * Chains that nobody uses any more are no part of it: see {@link removeActions}.
+ */
+export function diff(differences: readonly Difference[], shared: Shared, delta: SharedDelta): Op[] {
+	const ops: Op[] = [];
+	for (const action of shared.balances.turnover(delta.balances).added) {
+		ops.push(...addAction(action));
+	}
+
+	each(differences, ops, endpoints);
+	each(differences, ops, sourceRanges);
+	each(differences, ops, policies);
+	const {clusterIps, hairpins} = shared;
+	turnOver(ops, 'hairpin', hairpins.turnover(delta.hairpins), shared.keepUnused);
+	turnOver(ops, 'cluster-ips', clusterIps.turnover(delta.clusterIps), shared.keepUnused);
+	each(differences, ops, services);
+	return ops;
+}
+
+type Part = (ops: Op[], before: Held | undefined, after: Fragment | undefined) => void;
+
+function each(differences: readonly Difference[], ops: Op[], part: Part): void {
+	for (const {before, after} of differences) {
+		part(ops, before, after);
+	}
+}
+
+/** By how much the users of shared things change. */
+export function sharedDelta(differences: readonly Difference[]): SharedDelta {
+	const delta: SharedDelta = {clusterIps: new Map(), hairpins: new Map(), balances: new Map()};
+	for (const {before, after} of differences) {
+		if (after !== undefined) {
+			countUses(delta, after, 1);
+		}
+
+		if (before !== undefined && isFragment(before)) {
+			countUses(delta, before, -1);
+		}
+	}
+
+	return delta;
+}
+
+function isFragment(held: Held | Fragment): held is Fragment {
+	return held.owner !== undefined;
+}
+
+function countUses(delta: SharedDelta, fragment: Fragment, by: 1 | -1): void {
+	if (fragment.clusterIp) {
+		countUser(delta.clusterIps, fragment.address, by);
+	}
+
+	for (const slots of [fragment.slots, fragment.localSlots]) {
+		for (const {address, local} of slots) {
+			if (local) {
+				countUser(delta.hairpins, address, by);
+			}
+		}
+	}
+
+	for (const action of [fragment.action, fragment.clusterPolicy, fragment.localPolicy]) {
+		if (action !== undefined && isBalance(action)) {
+			countUser(delta.balances, action, by);
+		}
+	}
+}
+
+function endpoints(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
+	changeSlots(ops, before, after, before?.slots ?? none, after?.slots ?? none, 0);
+	changeSlots(ops, before, after, before?.localSlots ?? none, after?.localSlots ?? none, firstLocalSlot);
+}
+
+const none: readonly never[] = [];
+
+function changeSlots(
+	ops: Op[],
+	before: Held | undefined,
+	after: Fragment | undefined,
+	from: readonly (Slot | undefined)[],
+	to: readonly Slot[],
+	first: number,
+): void {
+	if (from === to) {
+		return;
+	}
+
+	for (const [index, slot] of from.entries()) {
+		if (slot !== undefined && before !== undefined && !sameSlot(slot, to[index])) {
+			const element: Element = {set: 'endpoints', at: before, slot: first + index, to: slot};
+			ops.push({verb: 'delete', kind: 'element', element, owner: after?.owner ?? before.owner});
+		}
+	}
+
+	for (let index = 0; index < to.length; index++) {
+		const slot = to[index];
+		if (slot !== undefined && after !== undefined && !sameSlot(slot, from[index])) {
+			const element: Element = {set: 'endpoints', at: after, slot: first + index, to: slot};
+			ops.push({verb: 'add', kind: 'element', element, owner: after.owner});
+		}
+	}
+}
+
+function sameSlot(a: Slot, b: Slot | undefined): boolean {
+	return b !== undefined && a.port === b.port && a.address === b.address;
+}
+
+function sourceRanges(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
+	const from = before?.sourceRanges ?? none;
+	const to = after?.sourceRanges ?? none;
+	if (from.length === 0 && to.length === 0) {
+		return;
+	}
+
+	const kept = new Set(from.map(printPrefix)).intersection(new Set(to.map(printPrefix)));
+	for (const source of from) {
+		if (before !== undefined && !kept.has(printPrefix(source))) {
+			change(ops, {set: 'source-ranges', at: before, source}, undefined, after ?? before);
+		}
+	}
+
+	for (const source of to) {
+		if (after !== undefined && !kept.has(printPrefix(source))) {
+			change(ops, undefined, {set: 'source-ranges', at: after, source}, after);
+		}
+	}
+}
+
+function policies(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
+	const owner = after ?? before;
+	if (before?.clusterPolicy !== after?.clusterPolicy) {
+		change(ops, policy('cluster-policy', before), policy('cluster-policy', after), owner);
+	}
+
+	if (before?.localPolicy !== after?.localPolicy) {
+		change(ops, policy('local-policy', before), policy('local-policy', after), owner);
+	}
+
+	if ((before?.external ?? false) !== (after?.external ?? false)) {
+		const element = (held: Held | undefined) => (held?.external ? ({set: 'external', at: held} as const) : undefined);
+		change(ops, element(before), element(after), owner);
+	}
+
+	if ((before?.externalLocal ?? false) !== (after?.externalLocal ?? false)) {
+		const element = (held: Held | undefined) =>
+			held?.externalLocal ? ({set: 'external-local', at: held} as const) : undefined;
+		change(ops, element(before), element(after), owner);
+	}
+}
+
+function policy(set: 'cluster-policy' | 'local-policy', held: Held | undefined): Element | undefined {
+	const action = set === 'cluster-policy' ? held?.clusterPolicy : held?.localPolicy;
+	return held === undefined || action === undefined ? undefined : {set, at: held, action};
+}
+
+function services(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
+	if (before?.action !== after?.action || before?.comment !== after?.comment) {
+		change(ops, service(before), service(after), after ?? before);
+	}
+}
+
+function service(held: Held | undefined): Element | undefined {
+	return held?.action === undefined
+		? undefined
+		: {set: 'services', at: held, action: held.action, comment: held.comment};
+}
+
+function change(ops: Op[], from: Element | undefined, to: Element | undefined, {owner}: Partial<Held> = {}): void {
+	if (from !== undefined) {
+		ops.push({verb: 'delete', kind: 'element', element: from, owner});
+	}
+
+	if (to !== undefined) {
+		ops.push({verb: 'add', kind: 'element', element: to, owner});
+	}
+}
+
+type Turnover = {readonly added: readonly Address[]; readonly unused: readonly Address[]};
+
+function turnOver(ops: Op[], set: 'cluster-ips' | 'hairpin', {added, unused}: Turnover, keepUnused: boolean): void {
+	for (const address of keepUnused ? [] : unused) {
+		ops.push({verb: 'delete', kind: 'element', element: {set, address}});
+	}
+
+	for (const address of added) {
+		ops.push({verb: 'add', kind: 'element', element: {set, address}});
+	}
+}

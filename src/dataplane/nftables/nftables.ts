@@ -1,0 +1,112 @@
+import {type Family, families} from '../../net/address.ts';
+import type {Frontend} from '../../plan/frontend.ts';
+import type {Plan, PlanChange} from '../../plan/plan.ts';
+import type {Dataplane, Outcome, Takes} from '../dataplane.ts';
+import {compileBase} from './base.ts';
+import {addChain} from './chains.ts';
+import {compile} from './compile.ts';
+import {diff, sharedDelta} from './diff.ts';
+import {type Kernel, KernelDoor} from './kernel-door.ts';
+import {print} from './print.ts';
+import {References} from './references.ts';
+import {build} from './repair.ts';
+import {slotsMax} from './ruleset.ts';
+import {Table, type TableForm} from './table.ts';
+
+export type NftablesOptions = {
+	/** Its socket becomes the owner of owned tables. Closed by {@link NftablesDataplane.close}. */
+	readonly kernel: Kernel & {close(): void};
+	/** The best that the kernel can have, unless told. */
+	readonly form?: TableForm;
+};
+
+/** Services by nf_tables: the tables `ip fairlead` and `ip6 fairlead`, which nobody else writes. */
+export class NftablesDataplane implements Dataplane {
+	readonly name = 'nftables';
+	readonly #kernel: NftablesOptions['kernel'];
+	readonly #tables: readonly Table[];
+
+	constructor({kernel, form}: NftablesOptions) {
+		this.#kernel = kernel;
+		this.#tables = families.map((family) => new Table(new KernelDoor(kernel, family), family, form));
+	}
+
+	takes(frontend: Frontend): Takes {
+		return takes(frontend);
+	}
+
+	async sync(plan: Plan, prune: boolean, signal: AbortSignal): Promise<Outcome> {
+		return await this.#inEach(async (table) => await table.sync(plan, prune, signal));
+	}
+
+	async update(plan: Plan, change: PlanChange, signal: AbortSignal): Promise<Outcome> {
+		return await this.#inEach(async (table) => await table.update(plan, change, signal));
+	}
+
+	print(plan: Plan): string {
+		return printPlan(plan);
+	}
+
+	async cleanup(): Promise<void> {
+		const {signal} = new AbortController();
+		for (const table of this.#tables) {
+			await table.cleanup(signal);
+		}
+	}
+
+	close(): void {
+		this.#kernel.close();
+	}
+
+	/** One family after the other: one that fails does not keep the other from its turn. */
+	async #inEach(act: (table: Table) => Promise<Outcome>): Promise<Outcome> {
+		const outcomes: Outcome[] = [];
+		const errors: unknown[] = [];
+		for (const table of this.#tables) {
+			await act(table).then(
+				(outcome) => outcomes.push(outcome),
+				(error: unknown) => errors.push(error),
+			);
+		}
+
+		if (errors.length > 0) {
+			throw errors[0];
+		}
+
+		return {
+			operations: outcomes.reduce((sum, {operations}) => sum + operations, 0),
+			refused: outcomes.flatMap(({refused}) => refused),
+		};
+	}
+}
+
+/** What of a frontend is in force. */
+function takes({affinityTimeoutSeconds, target, local}: Frontend): Takes {
+	const tooMany = [target, local].some((list) => list?.kind === 'backends' && list.backends.length > slotsMax);
+	const missing = [
+		...(affinityTimeoutSeconds === undefined ? [] : ['session affinity']),
+		...(tooMany ? [`backends beyond the first ${slotsMax}`] : []),
+	];
+	return missing.length === 0 ? {kind: 'whole'} : {kind: 'partly', missing};
+}
+
+/** All that is sent to an empty kernel, as text that `nft -f` takes. */
+export function printPlan(plan: Plan): string {
+	return families.map((family) => printTable(plan, family)).join('\n');
+}
+
+function printTable(plan: Plan, family: Family): string {
+	const base = compileBase(plan.node, family);
+	const shared = {
+		clusterIps: new References<never>(),
+		hairpins: new References<never>(),
+		balances: new References<never>(),
+		keepUnused: true,
+	};
+	const differences = [...plan.frontends.values()]
+		.filter(({key}) => key.includes(':') === (family === 'IPv6'))
+		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend)}));
+	const frontends = diff(differences, shared, sharedDelta(differences));
+	const {ops, hooked} = build(base);
+	return print([{verb: 'add', kind: 'table', owned: false}, ...ops, ...frontends, ...hooked.flatMap(addChain)], family);
+}

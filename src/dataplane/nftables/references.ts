@@ -1,0 +1,68 @@
+/** By how much the number of users of each thing changes. */
+export type Delta<K> = Map<K, number>;
+
+/** Which things are to be made, and which nobody uses any more. */
+export type Turnover<K> = {readonly added: readonly K[]; readonly unused: readonly K[]};
+
+/** Adds `by` users of `key` to what is being counted. */
+export function countUser<K>(delta: Delta<K>, key: K, by: 1 | -1): void {
+	delta.set(key, (delta.get(key) ?? 0) + by);
+}
+
+/**
+ * How many frontends use a thing that they share: an address in `cluster-ips`, a pair in `hairpin`, a chain. It is
+ * there as long as one of them does; what the kernel was found to have counts as there, used or not.
+ */
+export class References<K> {
+	readonly #users = new Map<K, number>();
+	readonly #present: Set<K>;
+
+	/** @param present what the kernel was found to have */
+	constructor(present: Iterable<K> = []) {
+		this.#present = new Set(present);
+	}
+
+	/** What `delta` would bring about; changes nothing. */
+	turnover(delta: Delta<K>): Turnover<K> {
+		const added: K[] = [];
+		const unused: K[] = [];
+		for (const [key, by] of delta) {
+			const users = this.#users.get(key) ?? 0;
+			if (by > 0 && users === 0 && !this.#present.has(key)) {
+				added.push(key);
+			} else if (by < 0 && users + by === 0) {
+				unused.push(key);
+			}
+		}
+
+		return {added, unused};
+	}
+
+	/** Says that the kernel took `delta`, with all that was to be added. */
+	commit(delta: Delta<K>): void {
+		for (const [key, by] of delta) {
+			const users = (this.#users.get(key) ?? 0) + by;
+			if (users === 0) {
+				this.#users.delete(key);
+			} else {
+				this.#users.set(key, users);
+			}
+
+			if (by > 0) {
+				this.#present.add(key);
+			}
+		}
+	}
+
+	/** Says that the kernel no longer has these. */
+	forget(keys: Iterable<K>): void {
+		for (const key of keys) {
+			this.#present.delete(key);
+		}
+	}
+
+	/** What is there and used by nobody. */
+	unused(): K[] {
+		return [...this.#present].filter((key) => !this.#users.has(key));
+	}
+}

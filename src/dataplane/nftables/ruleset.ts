@@ -1,0 +1,179 @@
+import type {Address, Family} from '../../net/address.ts';
+import type {Protocol} from '../../net/port.ts';
+import type {Prefix} from '../../net/prefix.ts';
+import type {ServicePortName} from '../../plan/frontend.ts';
+import type {Action} from './actions.ts';
+
+// The part of nf_tables that we use, as data: printed for people, encoded for the kernel, walked by the tracer.
+
+export const tableName = 'fairlead';
+
+/** The form of the whole table. Another number on a table in the kernel means: not ours to extend, make it anew. */
+export const layoutNumber = 1;
+
+/** What a key is made of. `dport` is that of any transport protocol; `slot` a random number below 65,536. */
+export type Field = 'saddr' | 'daddr' | 'l4proto' | 'dport' | 'slot' | 'priority' | 'originalDaddr' | 'originalDport';
+
+/** `services`, and every map or set keyed like it: where a connection goes to. */
+export const serviceKey: readonly Field[] = ['daddr', 'l4proto', 'dport'];
+
+/** Sets and maps whose elements come from frontends, and those of the node itself. */
+export type SetName =
+	| 'cluster-ips'
+	| 'hairpin'
+	| 'source-ranges'
+	| 'external'
+	| 'external-local'
+	| 'services'
+	| 'cluster-policy'
+	| 'local-policy'
+	| 'endpoints'
+	| 'verdicts'
+	| 'policy-verdicts'
+	| 'service-cidrs'
+	| 'local-pods';
+
+/** A set, or with `data` a map. `interval` keys are ranges. */
+export type SetSpec = {
+	readonly name: SetName;
+	readonly key: readonly Field[];
+	readonly data?: readonly Field[] | 'verdict';
+	readonly interval?: true;
+};
+
+export type Verdict = {readonly kind: 'drop'} | {readonly kind: 'goto'; readonly chain: string};
+
+/** One step of a rule, at nft's level of meaning; a match that fails ends the rule. */
+export type Statement =
+	| {readonly kind: 'lookup'; readonly key: readonly Field[]; readonly set: SetName; readonly negated?: true}
+	/** The interface that the packet came in by; of a packet that this node made, none. A prefix unless `exact`. */
+	| {readonly kind: 'interface'; readonly name: string; readonly exact: boolean; readonly negated?: true}
+	| {readonly kind: 'protocol'; readonly protocol: Protocol}
+	/** `fib saddr type local`: the source is an address of this node. */
+	| {readonly kind: 'fromNode'}
+	/** `ct status dnat`: the connection's destination was rewritten. */
+	| {readonly kind: 'translated'}
+	/** Puts the action that `map` holds for the packet's destination in the packet's priority; none there ends the rule. */
+	| {readonly kind: 'choose'; readonly map: 'services' | 'cluster-policy' | 'local-policy'}
+	/** Goes where `map` says for the packet's priority. */
+	| {readonly kind: 'dispatch'; readonly map: 'verdicts' | 'policy-verdicts'}
+	| {readonly kind: 'clearPriority'}
+	/** To the backend in slot `first` + (random mod `count`) of the packet's destination; an empty slot ends the rule. */
+	| {readonly kind: 'balance'; readonly count: number; readonly first: number}
+	| {readonly kind: 'masquerade'}
+	| {readonly kind: 'reject'; readonly with: 'tcp reset' | 'port unreachable'}
+	| {readonly kind: 'verdict'; readonly verdict: Verdict};
+
+export type Rule = readonly Statement[];
+
+export type Hook = {readonly hook: 'prerouting' | 'output' | 'postrouting'; readonly priority: number};
+
+/** A base chain has a hook, where packets enter; any other is reached by goto only. */
+export type Chain = {readonly name: string; readonly hook?: Hook; readonly rules: readonly Rule[]};
+
+/** What does not belong to one frontend: the same for every cluster, but for the node's detector and service CIDRs. */
+export type Base = {
+	readonly family: Family;
+	readonly sets: readonly SetSpec[];
+	/** Reached from others. */
+	readonly chains: readonly Chain[];
+	/** Where packets enter: they come last, so that a half-loaded table decides nothing. */
+	readonly hooked: readonly Chain[];
+	/** Elements of the interval sets. */
+	readonly prefixes: Readonly<Record<PrefixSet, readonly Prefix[]>>;
+	/** Actions that are always there. */
+	readonly actions: readonly Action[];
+};
+
+export type PrefixSet = 'service-cidrs' | 'local-pods';
+
+/** What a service element is found by. */
+export type ServiceKey = {readonly address: Address; readonly protocol: Protocol; readonly port: number};
+
+/** Where a slot leads. */
+export type Slot = {readonly address: Address; readonly port: number};
+
+/** Slots of the cluster list start at 0, those of the local list here. Both lists of a frontend end before the other. */
+export const firstLocalSlot = 32_768;
+
+/** Backends of one list that can be numbered. */
+export const slotsMax = 32_768;
+
+/**
+ * What the kernel holds for one service key, whoever put it there: parts may be missing, slots may be empty.
+ * A {@link Fragment} is one that is whole.
+ */
+export type Held = ServiceKey & {
+	readonly owner: ServicePortName | undefined;
+	/** Comment of the element in `services`. */
+	readonly comment: string | undefined;
+	/** The value in `services`. */
+	readonly action: Action | undefined;
+	readonly clusterPolicy: Action | undefined;
+	readonly localPolicy: Action | undefined;
+	/** Whether connections to it are masqueraded, all or only the node's own. */
+	readonly external: boolean;
+	readonly externalLocal: boolean;
+	readonly sourceRanges: readonly Prefix[];
+	/** By slot number. */
+	readonly slots: readonly (Slot | undefined)[];
+	/** By slot number less {@link firstLocalSlot}. */
+	readonly localSlots: readonly (Slot | undefined)[];
+};
+
+/** A backend in its slot; a local one has its pair in `hairpin`. */
+export type LocatedSlot = Slot & {readonly local: boolean};
+
+/** What one frontend contributes to the table. Its elements are derived from it, never kept one by one. */
+export type Fragment = Held & {
+	readonly owner: ServicePortName;
+	readonly comment: string;
+	readonly action: Action;
+	/** Whether its address is in `cluster-ips`. */
+	readonly clusterIp: boolean;
+	readonly slots: readonly LocatedSlot[];
+	readonly localSlots: readonly LocatedSlot[];
+};
+
+/** One element, by the set that holds it. */
+export type Element =
+	| {readonly set: 'services'; readonly at: ServiceKey; readonly action: Action; readonly comment: string | undefined}
+	| {readonly set: 'cluster-policy' | 'local-policy'; readonly at: ServiceKey; readonly action: Action}
+	| {readonly set: 'external' | 'external-local'; readonly at: ServiceKey}
+	| {readonly set: 'endpoints'; readonly at: ServiceKey; readonly slot: number; readonly to: Slot}
+	| {readonly set: 'source-ranges'; readonly at: ServiceKey; readonly source: Prefix}
+	| {readonly set: 'cluster-ips' | 'hairpin'; readonly address: Address}
+	| {readonly set: 'verdicts' | 'policy-verdicts'; readonly action: Action; readonly verdict: Verdict}
+	| {readonly set: PrefixSet; readonly prefix: Prefix};
+
+/** An element that we would never make, as the kernel showed it. */
+export type ForeignElement = {
+	readonly set: SetName;
+	readonly key: Uint8Array;
+	readonly keyEnd?: Uint8Array | undefined;
+};
+
+/**
+ * One operation. `owner` is the service port that asked for it: a refusal names it. Chains: `add` makes it empty,
+ * `flush` takes its rules out, rules are added one by one at the end.
+ */
+export type Op =
+	| {
+			readonly verb: 'add' | 'delete';
+			readonly kind: 'element';
+			readonly element: Element;
+			readonly owner?: ServicePortName | undefined;
+	  }
+	| {readonly verb: 'delete'; readonly kind: 'foreignElement'; readonly element: ForeignElement}
+	| {readonly verb: 'flush'; readonly kind: 'set'; readonly name: SetName}
+	| {readonly verb: 'add'; readonly kind: 'set'; readonly spec: SetSpec}
+	| {readonly verb: 'delete'; readonly kind: 'foreignSet'; readonly name: string}
+	| {
+			readonly verb: 'add' | 'flush' | 'delete';
+			readonly kind: 'chain';
+			readonly name: string;
+			readonly hook?: Hook | undefined;
+	  }
+	| {readonly verb: 'add'; readonly kind: 'rule'; readonly chain: string; readonly rule: Rule}
+	| {readonly verb: 'add'; readonly kind: 'table'; readonly owned: boolean}
+	| {readonly verb: 'delete'; readonly kind: 'table'};
