@@ -2,10 +2,14 @@ import {join} from 'node:path';
 import test from 'ava';
 import {dump} from 'js-yaml';
 import {golden} from './lab/golden.ts';
+import {judge} from './lab/judge.ts';
 import {allPolicies, clusterObjects, type MatrixService, matrixObjects, matrixTable} from './lab/matrix.ts';
 import {type Location, locations, type Policies} from './lab/oracle.ts';
 import {packetsOf, parsePackets, printPackets} from './lab/packets.ts';
+import {Pipeline, readList} from './lab/pipeline.ts';
+import {decideByPlan} from './lab/plan-judge.ts';
 import {readScenarios, scenarioFolder} from './lab/scenario.ts';
+import {everyTransition} from './lab/transitions.ts';
 
 const scenarios = readScenarios();
 
@@ -24,6 +28,28 @@ test('there are scenarios, and their tables read back as they are written', (t) 
 	for (const {name, tables} of scenarios) {
 		t.true(tables.flatMap(packetsOf).length > 0, `${name} has no packet`);
 		t.deepEqual(parsePackets(printPackets(tables)), tables, name);
+	}
+});
+
+for (const {name, flags, objectsPath, tables} of scenarios) {
+	test(`${name}: the plan sends each packet where its table says`, (t) => {
+		const pipeline = new Pipeline(flags);
+		pipeline.put(readList(objectsPath));
+		t.deepEqual(
+			judge(tables, (packet) => decideByPlan(pipeline.plan, packet)),
+			[],
+		);
+	});
+}
+
+test('after a change from any state of a Service to any other, the plan is the one of the new state', (t) => {
+	const pipeline = new Pipeline(new Map([['cluster-cidr', '10.128.0.0/16,fd00:128::/48']]));
+	pipeline.put(clusterObjects());
+	for (const [step, state] of everyTransition().entries()) {
+		const service = {...state, name: 'web', index: 1};
+		pipeline.put(matrixObjects(service));
+		const surprises = judge([matrixTable(service)], (packet) => decideByPlan(pipeline.plan, packet));
+		t.deepEqual(surprises, [], `step ${step}: ${JSON.stringify(state)}`);
 	}
 });
 

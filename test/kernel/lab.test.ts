@@ -1,7 +1,7 @@
 import test from 'ava';
 import {addresses} from '../lab/addresses.ts';
 import {askLab} from '../lab/ask.ts';
-import {parsePackets, printPackets} from '../lab/packets.ts';
+import {parsePackets} from '../lab/packets.ts';
 import {buildLab, type Lab} from '../lab/topology.ts';
 
 let lab: Lab;
@@ -28,8 +28,7 @@ outside   a sees out    c sees out        n1 sees out   refused        dropped  
 `;
 
 test.serial('the lab routes packets between all its hosts, and each server sees the true source', async (t) => {
-	const tables = parsePackets(plainRoutes);
-	t.is(printPackets(await askLab(lab, tables)), printPackets(tables));
+	t.deepEqual(await askLab(lab, parsePackets(plainRoutes)), []);
 });
 
 test.serial('open connections and a steady rate of new ones are counted, and so is each that fails', async (t) => {
@@ -42,7 +41,7 @@ test.serial('open connections and a steady rate of new ones are counted, and so 
 	const window = await out.ask('window', null);
 	t.true(window.begun > 50, `only ${window.begun} begun`);
 	t.deepEqual(window.failures, []);
-	t.is((window.by['a'] ?? 0) + (window.by['c'] ?? 0), window.begun);
+	t.deepEqual(Object.keys(window.by).toSorted(), ['10.128.0.11:8080/TCP a', '[fd00:128:0:1::15]:8080/UDP c']);
 	t.true((await out.ask('held', null)).echoes > 200);
 	await out.ask('stop', null);
 	await out.ask('release', null);

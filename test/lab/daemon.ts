@@ -1,5 +1,5 @@
 import {type ChildProcess, spawn} from 'node:child_process';
-import {once} from 'node:events';
+import {EventEmitter, once} from 'node:events';
 import {join} from 'node:path';
 import type {Host} from './host.ts';
 
@@ -10,6 +10,7 @@ const healthPort = 10_256;
 export class Daemon {
 	readonly #host: Host;
 	readonly #child: ChildProcess;
+	readonly #lines = new EventEmitter();
 	#log = '';
 
 	constructor(host: Host, args: readonly string[]) {
@@ -20,6 +21,7 @@ export class Daemon {
 		for (const stream of [this.#child.stdout, this.#child.stderr]) {
 			stream?.setEncoding('utf8').on('data', (text: string) => {
 				this.#log += text;
+				this.#lines.emit('line');
 			});
 		}
 	}
@@ -41,6 +43,16 @@ export class Daemon {
 		});
 	}
 
+	/** Waits until `holds`, which is asked again at each line that it prints. */
+	async printed(holds: () => boolean, deadlineMs = 30_000): Promise<void> {
+		const signal = AbortSignal.timeout(deadlineMs);
+		while (!holds()) {
+			await once(this.#lines, 'line', {signal}).catch((error: unknown) => {
+				throw new Error(`the daemon did not print what was awaited; last:\n${this.#log.slice(-2000)}`, {cause: error});
+			});
+		}
+	}
+
 	/** Waits until the process is gone. */
 	async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
 		if (this.#child.exitCode === null && this.#child.signalCode === null) {
@@ -51,18 +63,8 @@ export class Daemon {
 	}
 }
 
-/** Runs `fairlead` with these arguments in the host's namespace until it ends; what it printed. */
-export async function runFairlead(host: Host, args: readonly string[]): Promise<{code: number; output: string}> {
-	const child = spawn('/usr/bin/nsenter', [`--net=${host.netns}`, '--', process.execPath, program, ...args], {
-		stdio: ['ignore', 'pipe', 'pipe'],
-	});
-	let output = '';
-	for (const stream of [child.stdout, child.stderr]) {
-		stream.setEncoding('utf8').on('data', (text: string) => {
-			output += text;
-		});
-	}
-
-	const [code] = await once(child, 'close');
-	return {code: Number(code), output};
+/** What `fairlead` prints with these arguments in the host's namespace. @throws NetError EXEC_FAILED */
+export async function runFairlead(host: Host, args: readonly string[]): Promise<string> {
+	const {stdout} = await host.exec(process.execPath, [program, ...args]);
+	return stdout;
 }

@@ -1,6 +1,7 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
+import {type Executed, exec} from '../../src/kernel/exec.ts';
 import type {Reply, Requests, Verb} from './requests.ts';
 
 /** Six agents start at one time: without stripping types and compiling, each in half the time. */
@@ -47,6 +48,11 @@ export class Host {
 		this.#waiting.set(id, waiting);
 		this.#child.send({id, verb, ask});
 		return (await waiting.promise) as Requests[V]['answer']; // the agent's switch over `verb` holds the pairing
+	}
+
+	/** What a system tool prints that runs in the namespace. @throws NetError EXEC_FAILED, with what it said */
+	async exec(tool: string, args: readonly string[], input = ''): Promise<Executed> {
+		return await exec('nsenter', [`--net=${this.netns}`, '--', tool, ...args], {input});
 	}
 
 	async end(): Promise<void> {

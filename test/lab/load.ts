@@ -173,7 +173,7 @@ export class SteadyRate {
 			window.pending.delete(done);
 			window.slowestMs = Math.max(window.slowestMs, now - begunAt);
 			if (result.kind === 'answered') {
-				count(window.by, result.by);
+				count(window.by, `${printTarget(target)} ${result.by}`);
 			} else {
 				window.failures.push({
 					atMs: Math.round(begunAt - this.#began),

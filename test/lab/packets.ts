@@ -1,4 +1,4 @@
-import type {Protocol} from '../../src/net/port.ts';
+import {type Protocol, printSocketAddress} from '../../src/net/port.ts';
 import {type AddressName, addresses, type HostName} from './addresses.ts';
 
 /** The kinds of client, by the names that packet tables use; a host-network pod binds the node's address itself. */
@@ -19,14 +19,10 @@ export type ClientName = keyof typeof clients;
 /** A server, and the address under which it sees the client. */
 export type Answer = {readonly by: string; readonly seen: string};
 
-/**
- * What a client gets: each of some servers answers in its turn, or nobody does. `different` stands only in tables of
- * what really happened: what the packets of the cell got that they should not have.
- */
+/** What a client gets: each of some servers answers in its turn, or nobody does. */
 export type Cell =
 	| {readonly kind: 'answered'; readonly answers: readonly Answer[]}
-	| {readonly kind: 'refused' | 'dropped'}
-	| {readonly kind: 'different'; readonly got: readonly string[]};
+	| {readonly kind: 'refused' | 'dropped'};
 
 /** One column: an address of each family (`undefined`: none of that family), and a port of one or more protocols. */
 export type Destination = {
@@ -44,31 +40,33 @@ export type PacketTable = {
 	readonly rows: readonly {readonly client: ClientName; readonly cells: readonly (Cell | undefined)[]}[];
 };
 
-/** One probe that a table asks for, and the cell it belongs to. */
+/** One connection that a table speaks of. */
 export type Packet = {
 	readonly client: ClientName;
 	readonly address: string;
 	readonly port: number;
 	readonly protocol: Protocol;
-	readonly row: number;
-	readonly column: number;
+	/** Label of the column. */
+	readonly label: string;
 	readonly expected: Cell;
 };
 
 /** Every packet that the table speaks of: each cell in both families and with all protocols of its column. */
-export function packetsOf(table: PacketTable): Packet[] {
-	return table.rows.flatMap(({client, cells}, row) =>
-		cells.flatMap((expected, column) => {
-			const to = table.destinations[column];
-			return to === undefined || expected === undefined
-				? []
-				: to.addresses
-						.filter((address) => address !== undefined)
-						.flatMap((address) =>
-							to.protocols.map((protocol) => ({client, address, port: to.port, protocol, row, column, expected})),
-						);
+export function packetsOf({rows, destinations}: PacketTable): Packet[] {
+	return rows.flatMap(({client, cells}) =>
+		destinations.flatMap(({label, addresses: pair, port, protocols}, column) => {
+			const expected = cells[column];
+			const to = expected === undefined ? [] : pair.filter((address) => address !== undefined);
+			return to.flatMap((address) =>
+				protocols.flatMap((protocol) => (expected ? [{client, address, port, protocol, label, expected}] : [])),
+			);
 		}),
 	);
+}
+
+/** A packet that got something else than its cell says: one line for people. */
+export function printSurprise({client, address, port, protocol, label, expected}: Packet, got: string): string {
+	return `${client} to ${label}, ${printSocketAddress(address, port)}/${protocol}: ${got}; not ${printCell(expected)}`;
 }
 
 /** The lab's name for an address: `n1`, `out`; the address itself when the lab has no such one. */
@@ -81,8 +79,6 @@ export function printCell(cell: Cell | undefined): string {
 	switch (cell?.kind) {
 		case 'answered':
 			return [...Map.groupBy(cell.answers, ({seen}) => seen)].map(printAnswers).join(', ');
-		case 'different':
-			return cell.got.join('; ');
 		case 'refused':
 		case 'dropped':
 			return cell.kind;

@@ -13,14 +13,12 @@ export function readGreeting(text: string): ProbeResult {
 	return by === undefined || seen === undefined ? {kind: 'failed', code: 'GREETING'} : {kind: 'answered', by, seen};
 }
 
-/** What an error of a socket means for the one who connects. EPERM: dropped on the way out of this very host. */
+/** What an error of a socket means for the one who connects. */
 export function readError(error: unknown): ProbeResult {
 	const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
 	switch (code) {
 		case 'ECONNREFUSED':
 			return {kind: 'refused'};
-		case 'EPERM':
-			return {kind: 'dropped'};
 		case 'EHOSTUNREACH':
 		case 'ENETUNREACH':
 			return {kind: 'unreachable'};
@@ -63,12 +61,17 @@ async function probeUdp(target: Probe, deadlineMs: number): Promise<ProbeResult>
 				resolve(result);
 			}
 		};
-		const send = () => !ended && socket.send('?', (error) => error && end(readError(error)));
+		// EPERM: this very host did not let it out; whether it was dropped or refused is told by what follows
+		const send = () => !ended && socket.send('?', (error) => error && !isDenied(error) && end(readError(error)));
 		socket.on('message', (data) => end(readGreeting(data.toString())));
 		socket.on('error', (error) => end(readError(error)));
 		timers.push(setTimeout(end, deadlineMs, {kind: 'dropped'}), setTimeout(send, deadlineMs / 2));
 		bindUdp(socket, target, () => socket.connect(target.port, target.address, send));
 	});
+}
+
+function isDenied(error: Error): boolean {
+	return 'code' in error && error.code === 'EPERM';
 }
 
 let nextPort = 20_000 + Math.floor(Math.random() * 20_000);

@@ -42,6 +42,7 @@ export type Rate = {readonly targets: readonly Probe[]; readonly perSecond: numb
 /** What became of the connections that were begun since the last window was asked for. */
 export type RateWindow = {
 	readonly begun: number;
+	/** `10.96.1.1:80/TCP a` → how many of them that server answered. */
 	readonly by: Readonly<Record<string, number>>;
 	readonly slowestMs: number;
 	readonly failures: readonly Failure[];

@@ -75,32 +75,38 @@ function addNeighbours(device: string, pair: readonly string[], lladdr: string):
 	return pair.map((address) => `neigh add ${address} lladdr ${lladdr} dev ${device} nud permanent`);
 }
 
-/** A link `device` of this namespace to `eth0` of `host`, and the way to the addresses behind it. */
-function link(device: string, host: Host, pair: readonly string[]): string[] {
+/** A link from `device` of this namespace to `eth0` of `host`. */
+function link(device: string, {name, pid}: Host): string[] {
 	return [
-		`link add ${device} address ${mac(host.name, false)} type veth peer name eth0 address ${mac(host.name, true)} netns ${host.pid}`,
+		`link add ${device} address ${mac(name, false)} type veth peer name eth0 address ${mac(name, true)} netns ${pid}`,
 		`link set ${device} up`,
-		...pair.map((address) => `route add ${address} dev ${device}`),
-		...addNeighbours(device, pair, mac(host.name, true)),
 	];
+}
+
+/** The way over `device` to addresses that `host` holds, and the source that this namespace takes for it. */
+function reach(device: string, host: HostName, pair: readonly string[], sources: readonly string[]): string[] {
+	const source = (address: string) => sources.find((own) => own.includes(':') === address.includes(':'));
+	const routes = pair.map((address) => `route add ${address} dev ${device} src ${source(address)}`);
+	return [...routes, ...addNeighbours(device, pair, mac(host, true))];
 }
 
 function n1Lines(hosts: Lab['hosts']): string[] {
 	return [
 		'link set lo up',
-		...link('eth0', hosts.n2, []),
+		...link('eth0', hosts.n2),
 		...addAddress('eth0', addresses.n1),
 		'link add alt0 type veth peer name alt1',
 		'link set alt0 up',
 		...addAddress('alt0', addresses.alt),
-		...addresses.n2.map((address, family) => `route add ${address} dev eth0 src ${addresses.n1[family]}`),
-		...addNeighbours('eth0', addresses.n2, mac('n2', true)),
-
+		...link('poda', hosts.a),
+		...link('podb', hosts.b),
+		...link('out0', hosts.out),
+		...reach('eth0', 'n2', addresses.n2, addresses.n1),
+		...reach('poda', 'a', addresses.a, addresses.n1),
+		...reach('podb', 'b', addresses.b, addresses.n1),
+		...reach('out0', 'out', [...addresses.out, ...addresses.lb], addresses.n1),
 		`route add 10.128.1.0/24 via ${addresses.n2[0]} dev eth0 onlink`,
 		`route add fd00:128:0:1::/64 via ${addresses.n2[1]} dev eth0`,
-		...link('poda', hosts.a, addresses.a),
-		...link('podb', hosts.b, addresses.b),
-		...link('out0', hosts.out, [...addresses.out, ...addresses.lb]),
 		...defaultRoutes('out0', mac('out', true), addresses.n1),
 	];
 }
@@ -110,7 +116,8 @@ function n2Lines(hosts: Lab['hosts']): string[] {
 		'link set lo up',
 		'link set eth0 up',
 		...addAddress('eth0', addresses.n2),
-		...link('podc', hosts.c, addresses.c),
+		...link('podc', hosts.c),
+		...reach('podc', 'c', addresses.c, addresses.n2),
 		...defaultRoutes('eth0', mac('n2', false), addresses.n2),
 	];
 }
