@@ -37,6 +37,14 @@ const hints = {
 	// model
 	OBJECT_INVALID:
 		'Compare the field with the Kubernetes API reference, or with `kubectl get -o yaml` of an object that works.',
+	// files
+	FILE_UNREADABLE:
+		'What was read from it before stays in force. Check the path and its permissions; it is read again when it changes.',
+	FILE_UNWATCHED:
+		'Changes there go unnoticed. Raise fs.inotify.max_user_watches or max_user_instances with sysctl, or close other watchers.',
+	FILE_INVALID:
+		'The last good version stays in force. Mend the file at the line named; to delete its objects, delete the file.',
+	FILE_DUPLICATE: 'Keep the object in one of the two places; the one that was read first stays in force until then.',
 } as const;
 
 export type ErrorCode = keyof typeof hints;
