@@ -36,12 +36,11 @@ export function planService(service: Service, slices: readonly EndpointSlice[], 
 	const names = namesOf(service);
 	for (const port of service.ports) {
 		const portName = {namespace, name, port: port.name, protocol: port.protocol};
-		const view = {service, names, name: portName, port};
-		draft.unserved.push(...missingEntrances(view, node));
+		draft.unserved.push(...missingEntrances({service, names, name: portName, port}, node));
 		for (const clusterIp of service.clusterIps) {
 			const family = familyOf(clusterIp);
 			if (node.families.includes(family)) {
-				planPort(draft, {...view, family}, clusterIp, slices, node);
+				planPort(draft, {service, names, name: portName, port, family}, clusterIp, slices, node);
 			}
 		}
 	}
@@ -69,10 +68,10 @@ function planPort(
 	const usesLocal = service.internalTrafficPolicy === 'Local' || isExternalLocal(service);
 	const answers = {
 		cluster: answerOf(cluster, 'reject', names.slices),
-		local: usesLocal ? answerOf(chooseLocal(candidates), none, names.slices) : undefined,
+		local: usesLocal ? answerOf(chooseLocal(candidates, node), none, names.slices) : undefined,
 	};
-	const own = clusterIpFrontend(view, answers, clusterIp, node);
-	const frontends = [own, ...entrancesOf(view, node).map((entrance) => externalFrontend(view, answers, entrance))];
+	const frontends = entrancesOf(view, node).map((entrance) => externalFrontend(view, answers, entrance));
+	frontends.unshift(clusterIpFrontend(view, answers, clusterIp, node));
 	draft.frontends.push(...frontends);
 	if (port.protocol === 'UDP') {
 		draft.serving ??= new Map();
