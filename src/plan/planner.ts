@@ -102,7 +102,7 @@ export class Planner {
 		const service = world.services.get(key);
 		const slices = world.slices.get(key) ?? [];
 		const before = this.#services.get(key);
-		const after = service === undefined ? undefined : planService(service, slices, this.#node);
+		const after = service === undefined ? undefined : planService(key, service, slices, this.#node);
 		if (after === undefined) {
 			this.#services.delete(key);
 		} else {

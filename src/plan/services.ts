@@ -1,4 +1,4 @@
-import type {EndpointSlice, Service} from '../model/objects.ts';
+import type {EndpointSlice, ObjectKey, Service} from '../model/objects.ts';
 import {type Address, familyOf} from '../net/address.ts';
 import {chooseCluster, chooseLocal, mergeEndpoints, servingBackends} from './endpoints.ts';
 import {entrancesOf, missingEntrances} from './entrances.ts';
@@ -29,11 +29,20 @@ type Draft = {
 	serving: Map<FrontendKey, readonly Backend[]> | undefined;
 };
 
-/** Plans a Service from its slices. Every port and family is on its own: nothing is translated across families. */
-export function planService(service: Service, slices: readonly EndpointSlice[], node: NodeView): ServicePlan {
+/**
+ * Plans a Service from its slices. Every port and family is on its own: nothing is translated across families.
+ *
+ * @param key the Service's name in the world, which the reasons of its frontends then share
+ */
+export function planService(
+	key: ObjectKey,
+	service: Service,
+	slices: readonly EndpointSlice[],
+	node: NodeView,
+): ServicePlan {
 	const draft: Draft = {frontends: [], unserved: [], serving: undefined};
 	const {namespace, name} = service;
-	const names = namesOf(service);
+	const names = namesOf(key);
 	for (const port of service.ports) {
 		const portName = {namespace, name, port: port.name, protocol: port.protocol};
 		draft.unserved.push(...missingEntrances({service, names, name: portName, port}, node));
