@@ -45,6 +45,14 @@ const hints = {
 	FILE_INVALID:
 		'The last good version stays in force. Mend the file at the line named; to delete its objects, delete the file.',
 	FILE_DUPLICATE: 'Keep the object in one of the two places; the one that was read first stays in force until then.',
+	// daemon
+	DAEMON_RUNNING:
+		'One daemon serves a network namespace. Stop the other one first; `ss -lxp | grep @fairlead` shows its process.',
+	DAEMON_STATE_DIR: 'Name a folder that this user may create and write, with --state-dir.',
+	DAEMON_SOURCE: 'The source is opened again by itself. What it told before stays in force.',
+	DAEMON_BUG: 'This is a bug of Fairlead. What is in the kernel stays in force; report it with the log.',
+	// cli
+	CLI_USAGE: 'Run `fairlead --help`, or `fairlead <command> --help`, for what there is.',
 } as const;
 
 export type ErrorCode = keyof typeof hints;

@@ -1,5 +1,6 @@
 import type {z} from 'zod';
 import {NetError} from '../errors.ts';
+import type {Address} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
 import {foreignFlag} from './kube-proxy-flags.ts';
 import {type ModeChoice, modeOfNobody} from './mode.ts';
@@ -11,6 +12,8 @@ export type Config = {
 	/** Directory or file of Kubernetes objects. */
 	readonly objects: string;
 	readonly nodeName: string;
+	/** Stands in for the Node object's address of its family; absent when unspecified (0.0.0.0, ::). */
+	readonly bindAddress: Address | undefined;
 	readonly nodePortAddresses: readonly NodePortAddress[];
 	/** At most one of each IP family; empty when not set. */
 	readonly clusterCidrs: readonly Prefix[];
@@ -82,6 +85,7 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 	return {
 		objects: reader.required('objects', ''),
 		nodeName: reader.optional('hostnameOverride') ?? hostname.trim().toLowerCase(),
+		bindAddress: specified(reader.optional('bindAddress')),
 		nodePortAddresses: reader.required('nodePortAddresses', []),
 		clusterCidrs: reader.optional('clusterCidr') ?? [],
 		detectLocalMode: reader.required('detectLocalMode', 'ClusterCIDR'),
@@ -96,6 +100,10 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		stateDir: reader.required('stateDir', ''),
 		verbosity: reader.required('verbosity', 0),
 	};
+}
+
+function specified(address: Address | undefined): Address | undefined {
+	return address === '0.0.0.0' || address === '::' ? undefined : address;
 }
 
 /** Rules that bind two settings. */

@@ -68,7 +68,6 @@ const unused: Readonly<Record<string, string>> = {
 	'metrics-port': noMetrics,
 	'show-hidden-metrics-for-version': noMetrics,
 	profiling: noMetrics,
-	'bind-address': 'no socket is opened for Services, and node ports follow --nodeport-addresses',
 	'feature-gates': 'there are no feature gates',
 	'oom-score-adj': 'the pod or unit that runs the daemon sets it',
 	'boot-id-file': noEvents,

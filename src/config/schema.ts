@@ -26,6 +26,7 @@ const longestInterfaceName = 15;
 export const schema = {
 	objects: text((value) => value, 'a path', {empty: false}),
 	hostnameOverride: text((value) => value.trim().toLowerCase() || undefined, 'a name that is not empty'),
+	bindAddress: text(parseAddress, 'an IP address'),
 	nodePortAddresses: text(
 		nodePortAddresses,
 		'`primary`, `all` or prefixes such as 192.0.2.0/24, with commas between them',

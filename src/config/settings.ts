@@ -36,6 +36,14 @@ const rows = {
 		describe: "this node's name, as its Node object has it; the lower-case hostname otherwise",
 		field: 'hostnameOverride',
 	},
+	bindAddress: {
+		flag: 'bind-address',
+		takes: 'ip',
+		group: 'Node',
+		describe: "stands in for the Node object's address; 0.0.0.0 and :: stand in for none. Nothing listens on it",
+		default: '0.0.0.0',
+		field: 'bindAddress',
+	},
 	nodePortAddresses: {
 		flag: 'nodeport-addresses',
 		takes: 'list',

@@ -35,6 +35,7 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 	t.deepEqual(rest, {
 		objects: '/objects',
 		nodeName: 'worker-1',
+		bindAddress: undefined,
 		nodePortAddresses: ['primary'],
 		clusterCidrs: [],
 		detectLocalMode: 'ClusterCIDR',
@@ -98,6 +99,7 @@ const wrong: readonly [flag: string, value: string][] = [
 	['cluster-cidr', '10.0.0.0'],
 	['cluster-cidr', '10.0.0.0/8,fd00::/48,fd01::/48'],
 	['hostname-override', '  '],
+	['bind-address', '0.0.0.0:80'],
 	['nodeport-addresses', '192.0.2.1'],
 	['nodeport-addresses', 'primary;all'],
 	['detect-local-mode', 'clustercidr'],

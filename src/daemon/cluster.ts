@@ -1,0 +1,90 @@
+import type {Change} from '../model/change.ts';
+import type {ObjectKey} from '../model/objects.ts';
+import {createWorld, nothingTouched, reduce, type WritableTouched, type WritableWorld} from '../model/world.ts';
+import type {PlanOptions} from '../plan/options.ts';
+import type {Plan, PlanChange} from '../plan/plan.ts';
+import {mergePlanChanges} from '../plan/plan-change.ts';
+import {Planner} from '../plan/planner.ts';
+import type {Kind} from './intake.ts';
+
+/** A few milliseconds of planning. */
+const endpointsPerStep = 2000;
+
+/** The one world of this process and the planner that follows it, fed change by change. */
+export class Cluster {
+	readonly #world: WritableWorld = createWorld();
+	readonly #planner: Planner;
+	#touched: WritableTouched = nothingTouched();
+	#steps: Generator<PlanChange, void> | undefined;
+	#changes: PlanChange[] = [];
+
+	constructor(options: PlanOptions) {
+		this.#planner = new Planner(options);
+	}
+
+	/** What this node should do, as of the last {@link advance} that left nothing. */
+	get plan(): Plan {
+		return this.#planner.plan;
+	}
+
+	/** Takes one change into the world; what it touches is planned by {@link advance}. */
+	take(change: Change): void {
+		reduce(this.#world, [change], this.#touched);
+	}
+
+	/** Names of all objects of a kind, as far as they matter to Services. */
+	keys(kind: Kind): Iterable<ObjectKey> {
+		switch (kind) {
+			case 'Service':
+				return this.#world.services.keys();
+			case 'EndpointSlice':
+				return this.#world.sliceByName.keys();
+			case 'Node':
+				return this.#world.nodes.keys();
+			case 'ServiceCIDR':
+				return this.#world.serviceCidrs.keys();
+			case 'NodeAddress':
+				return this.#world.nodeAddresses.keys();
+		}
+	}
+
+	/** Plans some of what was touched, a few milliseconds of work; whether more is left. */
+	advance(): boolean {
+		if (this.#steps === undefined) {
+			this.#steps = this.#planner.steps(this.#world, this.#touched, endpointsPerStep);
+			this.#touched = nothingTouched();
+		}
+
+		const step = this.#steps.next();
+		if (step.done === true) {
+			this.#steps = undefined;
+			return false;
+		}
+
+		this.#changes.push(step.value);
+		return true;
+	}
+
+	/** What all planning since the last call did to the plan; undefined when there was none. */
+	changed(): PlanChange | undefined {
+		const change = merge(this.#changes);
+		this.#changes = [];
+		return change;
+	}
+
+	/** Forgets what planning did so far: a full sync compares everything anyway. */
+	forgetChanges(): void {
+		this.#changes = [];
+	}
+}
+
+/** Halves first: one after the other would copy what the first ones touched once for each of the others. */
+function merge(changes: readonly PlanChange[]): PlanChange | undefined {
+	if (changes.length <= 1) {
+		return changes[0];
+	}
+
+	const middle = changes.length >> 1;
+	const [left, right] = [merge(changes.slice(0, middle)), merge(changes.slice(middle))];
+	return left === undefined || right === undefined ? (left ?? right) : mergePlanChanges(left, right);
+}

@@ -1,0 +1,129 @@
+import type {Config} from '../config/config.ts';
+import type {Dataplane} from '../dataplane/dataplane.ts';
+import {printSocketAddress} from '../net/port.ts';
+import {printPrefix} from '../net/prefix.ts';
+import {serveHealth} from '../observe/health.ts';
+import {type Logger, type LogLevel, openLog} from '../observe/log.ts';
+import {asNetError} from './bug.ts';
+import {type Clock, systemClock} from './clock.ts';
+import {Cluster} from './cluster.ts';
+import {openDataplane} from './dataplanes.ts';
+import {servedFamilies} from './families.ts';
+import {type Condition, liveAnswer, newCondition, readyAnswer} from './health.ts';
+import {Inbox} from './inbox.ts';
+import {lockNamespace} from './lock.ts';
+import {planOptions} from './options.ts';
+import {Reconciler} from './reconciler.ts';
+import {type Shutdown, watchCrashes, watchSignals} from './shutdown.ts';
+import {runSource, type SourceDoor} from './source-runner.ts';
+import {sourceDoors} from './sources.ts';
+import {makeStateDir} from './state-dir.ts';
+
+/** What a daemon is made of, apart from its configuration. */
+export type DaemonParts = {
+	readonly dataplane: Dataplane;
+	readonly doors: readonly SourceDoor[];
+	readonly cluster: Cluster;
+	readonly log: Logger;
+	readonly clock: Clock;
+};
+
+/**
+ * Serves this node until a signal, and returns the exit code.
+ *
+ * @throws NetError DAEMON_RUNNING, DAEMON_STATE_DIR or what the dataplane refuses with when it cannot start
+ */
+export async function runDaemon(config: Config, version: string): Promise<number> {
+	const log = await openLog({level: logLevel(config.verbosity)});
+	watchCrashes(log, (caught) => asNetError(caught, 'go on'));
+	const release = await lockNamespace('start');
+	await makeStateDir(config.stateDir);
+	const families = servedFamilies();
+	tellStart(log, config, {version, families});
+	const parts: DaemonParts = {
+		dataplane: openDataplane(),
+		doors: sourceDoors(config, log),
+		cluster: new Cluster(planOptions(config, families)),
+		log,
+		clock: systemClock,
+	};
+	const shutdown = watchSignals(log, systemClock);
+	await serve(config, parts, shutdown);
+	release();
+	log.info('ended', {exitCode: shutdown.exitCode()});
+	return shutdown.exitCode();
+}
+
+/** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */
+export async function serve(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
+	const {dataplane, doors, cluster, log, clock} = parts;
+	const condition = newCondition();
+	const inbox = new Inbox(clock);
+	serveAnswers(config, condition, parts, shutdown);
+	const reconciler = new Reconciler({
+		sources: doors.map(({name}) => name),
+		inbox,
+		cluster,
+		dataplane,
+		condition,
+		log,
+		clock,
+		retryCeilingMs: config.syncPeriodMs,
+		minPeriodMs: config.minSyncPeriodMs,
+	});
+	const runner = {inbox, log, clock, retryCeilingMs: config.syncPeriodMs};
+	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
+	await reconciler.run(shutdown.stop, shutdown.force);
+	await Promise.all(running);
+	dataplane.close();
+}
+
+function serveAnswers(config: Config, condition: Condition, {log, clock}: DaemonParts, shutdown: Shutdown): void {
+	const {healthzBindAddress: bind, bindAddressHardFail, syncPeriodMs} = config;
+	if (bind === undefined) {
+		return;
+	}
+
+	const live = () => liveAnswer(condition, clock.now(), syncPeriodMs, new Date(clock.wall()));
+	serveHealth(
+		{
+			address: printSocketAddress(bind.address, bind.port),
+			answers: {'/readyz': () => readyAnswer(condition), '/healthz': live, '/livez': live},
+			refused: (error) => {
+				log.error('nobody can ask for the health of the daemon', {error});
+				if (bindAddressHardFail) {
+					shutdown.end('the health address is taken, and --bind-address-hard-fail is set', 1);
+				}
+			},
+		},
+		shutdown.stop,
+	);
+}
+
+/** What an operator wants to read first: what runs, in which mode and why, as which node, with what. */
+function tellStart(
+	log: Logger,
+	config: Config,
+	facts: {readonly version: string; readonly families: readonly string[]},
+) {
+	const {mode, nodeName, objects, stateDir, nodePortAddresses, clusterCidrs, detectLocalMode, warnings} = config;
+	log.info('Fairlead starts', {
+		...facts,
+		node: process.versions.node,
+		nodeName,
+		objects,
+		stateDir,
+		detectLocalMode,
+		clusterCidrs: clusterCidrs.map(printPrefix),
+		nodePortAddresses: nodePortAddresses.map((entry) => (typeof entry === 'string' ? entry : printPrefix(entry))),
+	});
+	log[mode.warn ? 'warn' : 'info'](`mode ${mode.mode}: ${mode.because}`, {mode: mode.mode});
+	for (const warning of warnings) {
+		log.warn(warning);
+	}
+}
+
+/** klog's numbers, as kube-proxy's -v takes them: it says what happens up to 3, each sync at 4, everything from 6. */
+function logLevel(verbosity: number): LogLevel {
+	return verbosity <= 3 ? 'info' : verbosity <= 5 ? 'debug' : 'trace';
+}

@@ -1,0 +1,58 @@
+import type {Change, SourceName} from '../model/change.ts';
+import type {Clock} from './clock.ts';
+
+/** What a source hands in: changes, or the word that it begins anew and tells everything it knows once more. */
+export type Mail = {readonly source: SourceName; readonly changes: readonly Change[] | 'restarted'};
+
+/**
+ * Where all sources leave what they have to say, in the order in which it came. What arrives while a commit is in
+ * flight waits here and becomes one batch.
+ */
+export class Inbox {
+	readonly #clock: Clock;
+	#mail: Mail[] = [];
+	#wake: (() => void) | undefined;
+	#oldest: number | undefined;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	push(mail: Mail): void {
+		this.#oldest ??= this.#clock.now();
+		this.#mail.push(mail);
+		this.#wake?.();
+	}
+
+	/** When the oldest mail that nobody took came in, by the clock. */
+	get waitingSince(): number | undefined {
+		return this.#oldest;
+	}
+
+	/** All that came in since the last call. */
+	take(): readonly Mail[] {
+		const mail = this.#mail;
+		this.#mail = [];
+		this.#oldest = undefined;
+		return mail;
+	}
+
+	/** Resolves when there is mail, after `ms`, or when the signal is aborted. One waiter at a time. */
+	arrival(ms: number | undefined, signal: AbortSignal): Promise<void> {
+		if (this.#mail.length > 0 || signal.aborted) {
+			return Promise.resolve();
+		}
+
+		return new Promise((resolve) => {
+			const cancel = ms === undefined ? undefined : this.#clock.after(ms, () => this.#wake?.());
+			const wake = () => {
+				this.#wake = undefined;
+				cancel?.();
+				signal.removeEventListener('abort', wake);
+				resolve();
+			};
+			this.#wake = wake;
+			signal.addEventListener('abort', wake);
+		});
+	}
+}

@@ -1,0 +1,208 @@
+import type {Dataplane, Outcome} from '../dataplane/dataplane.ts';
+import type {SourceName} from '../model/change.ts';
+import type {Logger} from '../observe/log.ts';
+import type {PlanChange} from '../plan/plan.ts';
+import {isEmptyChange} from '../plan/plan-change.ts';
+import {Backoff} from './backoff.ts';
+import {asNetError} from './bug.ts';
+import {type Clock, inTurns} from './clock.ts';
+import type {Cluster} from './cluster.ts';
+import {type Condition, refusalName} from './health.ts';
+import type {Inbox} from './inbox.ts';
+import {Intake} from './intake.ts';
+import {reportFailure, reportOutcome, reportRefusals} from './report.ts';
+
+export type ReconcilerParts = {
+	readonly sources: readonly SourceName[];
+	readonly inbox: Inbox;
+	readonly cluster: Cluster;
+	readonly dataplane: Dataplane;
+	/** Written here, read by health answers. */
+	readonly condition: Condition;
+	readonly log: Logger;
+	readonly clock: Clock;
+	/** The longest wait before a failed commit is tried again. */
+	readonly retryCeilingMs: number;
+	/** The least time between the end of one commit and the start of the next. */
+	readonly minPeriodMs: number;
+};
+
+/**
+ * Keeps the kernel equal to the plan: mail → world → plan → dataplane, one after the other and one commit at a time.
+ * What arrives while a commit is in flight becomes the next batch; the first change of a quiet time goes at once.
+ *
+ * Nothing is written before every source has told all it knew. What fails as a whole is mended by a full sync after
+ * a growing wait, because what the kernel then holds is not known; what the kernel refuses of one Service leaves the
+ * others going on, and is tried again by a full sync as well.
+ */
+export class Reconciler {
+	readonly #parts: ReconcilerParts;
+	readonly #intake: Intake;
+	readonly #backoff: Backoff;
+	/** When the next full sync is due, by the clock. */
+	#syncAt: number | undefined = 0;
+	/** No commit before this moment. */
+	#notBefore = 0;
+	/** Whether something was taken in that no commit carried yet. */
+	#dirty = false;
+	/** Whether the last full sync removed what the plan does not name. */
+	#pruned = false;
+	#first = true;
+
+	constructor(parts: ReconcilerParts) {
+		this.#parts = parts;
+		this.#intake = new Intake(parts.sources, parts.cluster, parts.log);
+		this.#backoff = new Backoff(parts.clock, parts.retryCeilingMs);
+		this.#tellAwaiting();
+	}
+
+	/**
+	 * Runs until `stop` is aborted, and then finishes the commit in flight. Never rejects.
+	 *
+	 * @param force ends that last commit too
+	 */
+	async run(stop: AbortSignal, force: AbortSignal): Promise<void> {
+		const {inbox} = this.#parts;
+		const stopped = () => stop.aborted;
+		while (!stopped()) {
+			const dueMs = this.#dueMs();
+			if (dueMs !== 0) {
+				await inbox.arrival(dueMs, stop);
+			}
+
+			await this.#listen();
+			if (!stopped() && this.#dueMs() === 0) {
+				await this.#commit(force);
+			}
+
+			this.#tellAwaiting();
+		}
+	}
+
+	/** Milliseconds until the next commit; undefined when there is nothing to commit. */
+	#dueMs(): number | undefined {
+		if (this.#intake.awaited.length > 0) {
+			return undefined;
+		}
+
+		const at = this.#dirty ? 0 : this.#syncAt;
+		return at === undefined ? undefined : Math.max(0, Math.max(at, this.#notBefore) - this.#parts.clock.now());
+	}
+
+	/** Takes all mail into the world. */
+	async #listen(): Promise<void> {
+		const {inbox, clock, condition} = this.#parts;
+		const since = inbox.waitingSince;
+		const mail = inbox.take();
+		if (mail.length > 0) {
+			await inTurns(clock, this.#intake.reader(mail));
+			this.#dirty = true;
+		}
+
+		if (this.#intake.awaited.length > 0) {
+			return;
+		}
+
+		if (this.#dirty) {
+			condition.pendingSince ??= since ?? clock.now();
+		}
+
+		if (!this.#pruned && this.#intake.incomplete.length === 0) {
+			this.#syncAt ??= clock.now(); // what could not be read before is known now: what is left over may go
+		}
+	}
+
+	async #commit(signal: AbortSignal): Promise<void> {
+		const {cluster, dataplane, clock, condition} = this.#parts;
+		const full = this.#syncAt !== undefined && this.#syncAt <= clock.now();
+		const prune = this.#intake.incomplete.length === 0;
+		this.#dirty = false;
+		try {
+			await inTurns(clock, () => cluster.advance());
+			const began = clock.now();
+			if (full) {
+				cluster.forgetChanges();
+				this.#committed(await dataplane.sync(cluster.plan, prune, signal), began);
+				this.#synced(prune);
+			} else {
+				await this.#update(cluster.changed(), began, signal);
+			}
+
+			condition.pendingSince = undefined;
+		} catch (error) {
+			this.#failed(error, full);
+		}
+	}
+
+	async #update(change: PlanChange | undefined, began: number, signal: AbortSignal): Promise<void> {
+		const {cluster, dataplane} = this.#parts;
+		if (change !== undefined && !isEmptyChange(change)) {
+			this.#committed(await dataplane.update(cluster.plan, change, signal), began, change);
+		}
+	}
+
+	#committed(outcome: Outcome, began: number, change?: PlanChange): void {
+		const {clock, condition, log, minPeriodMs, cluster} = this.#parts;
+		const now = clock.now();
+		this.#notBefore = now + minPeriodMs;
+		condition.lastCommitAt = clock.wall();
+		reportOutcome(log, {plan: cluster.plan, outcome, ms: now - began, change, first: this.#first});
+		this.#settleRefusals(outcome, change);
+		if (condition.refused.size === 0) {
+			this.#backoff.reset();
+		} else if (change === undefined || this.#syncAt === undefined) {
+			this.#syncAt = now + this.#backoff.next();
+		}
+	}
+
+	/** After a full sync that the kernel took, whatever it refused of single Services. */
+	#synced(prune: boolean): void {
+		const {condition} = this.#parts;
+		if (condition.refused.size === 0) {
+			this.#syncAt = undefined;
+		}
+
+		this.#pruned = prune;
+		this.#first = false;
+		condition.failure = undefined;
+	}
+
+	/** After a full sync only what it refused is refused; an update speaks for the frontends that it carried. */
+	#settleRefusals(outcome: Outcome, change: PlanChange | undefined): void {
+		const {condition, cluster, log} = this.#parts;
+		const before = new Map(condition.refused);
+		if (change === undefined) {
+			condition.refused.clear();
+		}
+
+		for (const key of condition.refused.size === 0 ? [] : (change?.touched ?? [])) {
+			const service = cluster.plan.frontends.get(key)?.service;
+			if (service !== undefined) {
+				condition.refused.delete(refusalName({service}));
+			}
+		}
+
+		for (const refusal of outcome.refused) {
+			condition.refused.set(refusalName(refusal), refusal);
+		}
+
+		reportRefusals(log, before, condition.refused);
+	}
+
+	#failed(caught: unknown, full: boolean): void {
+		const {clock, condition, log} = this.#parts;
+		const error = asNetError(caught, full ? 'bring the kernel in line with the plan' : 'commit a change');
+		const waitMs = this.#backoff.next();
+		this.#syncAt = clock.now() + waitMs;
+		this.#notBefore = this.#syncAt;
+		condition.failure = error;
+		condition.pendingSince ??= clock.now();
+		reportFailure(log, error, waitMs);
+	}
+
+	#tellAwaiting(): void {
+		const {condition} = this.#parts;
+		const sources = this.#intake.awaited.map((name) => `source ${name}`);
+		condition.awaiting = this.#first ? [...sources, 'first sync'] : sources;
+	}
+}

@@ -1,0 +1,77 @@
+import type {Outcome, Refusal} from '../dataplane/dataplane.ts';
+import type {NetError} from '../errors.ts';
+import type {Logger} from '../observe/log.ts';
+import type {Plan, PlanChange} from '../plan/plan.ts';
+
+type Committed = {
+	readonly plan: Plan;
+	readonly outcome: Outcome;
+	readonly ms: number;
+	/** Absent for a full sync. */
+	readonly change: PlanChange | undefined;
+	readonly first: boolean;
+};
+
+/** One line a commit; the first says at `info` what is in force now. */
+export function reportOutcome(log: Logger, {plan, outcome, ms, change, first}: Committed): void {
+	const {operations, refused} = outcome;
+	const cost = {operations, refused: refused.length, ms: Math.round(ms * 100) / 100};
+	if (first) {
+		log.info('everything known is in force', {...countPlan(plan), ...cost});
+		reportUnserved(log, plan);
+	} else if (change === undefined) {
+		log.debug('full sync', cost);
+	} else {
+		log.debug('commit', {frontends: change.touched.size, ...cost});
+		for (const service of change.unserved) {
+			for (const {because} of plan.unserved.get(service) ?? []) {
+				log.info('a Service is not served as written', {service, ...because});
+			}
+		}
+	}
+}
+
+/** At the start a line for all of them: ten thousand lines would hide everything else. */
+function reportUnserved(log: Logger, plan: Plan): void {
+	if (plan.unserved.size > 0) {
+		log.warn('some Services are not served as written; `fairlead plan` says which and why', {
+			services: plan.unserved.size,
+		});
+	}
+}
+
+function countPlan(plan: Plan): {readonly services: number; readonly endpoints: number; readonly frontends: number} {
+	const services = new Map<string, Set<string>>();
+	let endpoints = 0;
+	for (const {kind, service, target} of plan.frontends.values()) {
+		const names = services.get(service.namespace) ?? new Set();
+		services.set(service.namespace, names.add(service.name));
+		endpoints += kind === 'clusterIP' && target.kind === 'backends' ? target.backends.length : 0;
+	}
+
+	const count = [...services.values()].reduce((sum, names) => sum + names.size, 0);
+	return {services: count, endpoints, frontends: plan.frontends.size};
+}
+
+/** Says what is newly refused, or for another reason than before, and what is no longer. */
+export function reportRefusals(
+	log: Logger,
+	before: ReadonlyMap<string, Refusal>,
+	after: ReadonlyMap<string, Refusal>,
+): void {
+	for (const [service, {error}] of after) {
+		if (before.get(service)?.error.message !== error.message) {
+			log.error('the kernel refused a Service; it stays as it was, others go on', {service, error});
+		}
+	}
+
+	for (const service of before.keys()) {
+		if (!after.has(service)) {
+			log.info('a Service that was refused is in force', {service});
+		}
+	}
+}
+
+export function reportFailure(log: Logger, error: NetError, waitMs: number): void {
+	log.error('a commit failed; everything is compared and sent again', {error, retryInMs: Math.round(waitMs)});
+}

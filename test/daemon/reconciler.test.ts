@@ -1,0 +1,256 @@
+import test, {type ExecutionContext} from 'ava';
+import {Cluster} from '../../src/daemon/cluster.ts';
+import {type Condition, newCondition, readyAnswer} from '../../src/daemon/health.ts';
+import {Inbox} from '../../src/daemon/inbox.ts';
+import {Reconciler} from '../../src/daemon/reconciler.ts';
+import {NetError} from '../../src/errors.ts';
+import type {Change, SourceName} from '../../src/model/change.ts';
+import type {KubeObject} from '../../src/model/objects.ts';
+import {buildEndpoint, buildService, buildSlice, thisNode} from '../support/builders.ts';
+import {FakeClock} from '../support/fake-clock.ts';
+import {FakeDataplane} from '../support/fake-dataplane.ts';
+import {memoryLog} from '../support/memory-log.ts';
+
+/** A reconciler at work between an inbox and a fake dataplane. */
+type Rig = {
+	readonly clock: FakeClock;
+	readonly inbox: Inbox;
+	readonly dataplane: FakeDataplane;
+	readonly condition: Condition;
+	readonly lines: readonly string[];
+	readonly say: (...changes: readonly Change[]) => Promise<void>;
+	readonly synced: (complete?: boolean) => Promise<void>;
+	readonly stop: () => Promise<void>;
+};
+
+function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
+	const [clock, dataplane, condition] = [new FakeClock(1), new FakeDataplane(), newCondition()];
+	const inbox = new Inbox(clock);
+	const {log, lines} = memoryLog();
+	const cluster = new Cluster({
+		nodeName: thisNode,
+		families: ['IPv4', 'IPv6'],
+		detector: {kind: 'none'},
+		masqueradeAll: false,
+		nodePortAddresses: ['primary'],
+		nodeIps: [],
+	});
+	const sources: readonly SourceName[] = ['files', 'nodeAddresses'];
+	const reconciler = new Reconciler({
+		...{sources, inbox, cluster, dataplane, condition, log, clock},
+		...{retryCeilingMs: 1000, minPeriodMs},
+	});
+	const stop = new AbortController();
+	const running = reconciler.run(stop.signal, new AbortController().signal);
+	t.teardown(() => stop.abort());
+	const push = async (source: SourceName, changes: readonly Change[] | 'restarted') => {
+		inbox.push({source, changes});
+		await clock.settle();
+	};
+	return {
+		...{clock, inbox, dataplane, condition, lines},
+		say: async (...changes) => await push('files', changes),
+		synced: async (complete = true) => {
+			await push('nodeAddresses', [{verb: 'synced', source: 'nodeAddresses', complete: true}]);
+			await push('files', [{verb: 'synced', source: 'files', complete}]);
+		},
+		stop: async () => {
+			stop.abort();
+			await running;
+		},
+	};
+}
+
+const put = (object: KubeObject): Change => ({verb: 'put', object});
+const gone = (kind: KubeObject['kind'], key: string): Change => ({verb: 'delete', kind, key});
+/** The Service `shop/<name>` at one cluster IP. */
+const service = (name: string, address: string) => buildService(`shop/${name}`, {clusterIps: [address]});
+
+const web = put(service('web', '10.96.0.1'));
+const db = put(service('db', '10.96.0.2'));
+const webKey = '10.96.0.1 TCP 80';
+const dbKey = '10.96.0.2 TCP 80';
+
+test('nothing is written before every source told all it knows; then one full sync, which prunes', async (t) => {
+	const {say, inbox, clock, dataplane, condition} = start(t);
+	await say(web, db, {verb: 'synced', source: 'files', complete: true});
+	t.deepEqual(dataplane.calls, []);
+	t.deepEqual(condition.awaiting, ['source nodeAddresses', 'first sync']);
+	t.false(readyAnswer(condition).ok);
+	inbox.push({source: 'nodeAddresses', changes: [{verb: 'synced', source: 'nodeAddresses', complete: true}]});
+	await clock.settle();
+	t.deepEqual(dataplane.calls, ['sync and prune']);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey]);
+	t.true(readyAnswer(condition).ok);
+	t.is(clock.timers, 0, 'an idle daemon sets no timer');
+});
+
+test('after the first sync a change sends only what it touched, at once', async (t) => {
+	const {say, synced, dataplane} = start(t);
+	await say(web);
+	await synced();
+	await say(db);
+	await say(put(buildSlice('shop/web', [buildEndpoint('10.128.0.1')])));
+	await say(gone('Service', 'shop/db'));
+	t.deepEqual(dataplane.calls, ['sync and prune', `update ${dbKey}`, `update ${webKey}`, `update ${dbKey}`]);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a change that changes nothing about the plan sends nothing', async (t) => {
+	const {say, synced, dataplane} = start(t);
+	await say(web);
+	await synced();
+	await say(web);
+	await say(put(buildService('shop/hidden', {clusterIps: []})));
+	t.deepEqual(dataplane.calls, ['sync and prune']);
+});
+
+test('changes during a commit wait, become one batch, and the last state wins', async (t) => {
+	const {say, synced, clock, dataplane} = start(t);
+	await say(web);
+	await synced();
+	const release = dataplane.hold();
+	await say(put(buildSlice('shop/web', [buildEndpoint('10.128.0.1')])));
+	await say(db);
+	await say(put(service('other', '10.96.0.3')));
+	await say(gone('Service', 'shop/other'));
+	await say(put(service('db', '10.96.0.4')));
+	t.deepEqual(dataplane.calls, ['sync and prune', `update ${webKey}`]);
+	release();
+	await clock.settle();
+	t.deepEqual(dataplane.calls.slice(2), ['update 10.96.0.4 TCP 80']);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, '10.96.0.4 TCP 80']);
+});
+
+test('what a source could not read is not pruned, until it is complete', async (t) => {
+	const {say, synced, clock, dataplane, inbox} = start(t);
+	await say(web);
+	await synced(false);
+	await say(db);
+	t.deepEqual(dataplane.calls, ['sync', `update ${dbKey}`]);
+	inbox.push({source: 'files', changes: [{verb: 'synced', source: 'files', complete: true}]});
+	await clock.settle();
+	t.deepEqual(dataplane.calls, ['sync', `update ${dbKey}`, 'sync and prune']);
+});
+
+test('a commit that fails is mended by a full sync after a growing wait; what comes meanwhile goes with it', async (t) => {
+	const {say, synced, clock, dataplane, condition, lines} = start(t);
+	await say(web);
+	await synced();
+	const error = new NetError('KERNEL_REFUSED', 'send a batch');
+	dataplane.failures.push(error, error);
+	await say(db);
+	t.false(readyAnswer(condition).ok);
+	await say(put(service('other', '10.96.0.3')));
+	t.deepEqual(dataplane.calls, ['sync and prune', `update ${dbKey}`]);
+	await clock.advance(100);
+	t.is(dataplane.calls.length, 3, 'the second try, which fails too');
+	await clock.advance(199);
+	t.is(dataplane.calls.length, 3);
+	await clock.advance(1);
+	t.deepEqual(dataplane.calls.slice(2), ['sync and prune', 'sync and prune']);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey, '10.96.0.3 TCP 80']);
+	t.true(readyAnswer(condition).ok);
+	t.is(lines.filter((line) => line.includes('KERNEL_REFUSED')).length, 2);
+});
+
+test('an error that is no NetError is a bug with a code, and is mended all the same', async (t) => {
+	const {say, synced, clock, dataplane, lines} = start(t);
+	dataplane.failures.push(new TypeError('x is undefined'));
+	await say(web);
+	await synced();
+	await clock.advance(100);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+	t.true(lines.some((line) => line.includes('DAEMON_BUG')));
+});
+
+test('a Service that the kernel refuses is named once, others go on, and it is tried again', async (t) => {
+	const {say, synced, clock, dataplane, condition, lines} = start(t);
+	dataplane.refusing.add('shop/web:http');
+	await say(web);
+	await synced();
+	t.true(readyAnswer(condition).ok, 'one bad Service does not make the node unready');
+	t.deepEqual([...condition.refused.keys()], ['shop/web:http']);
+	await say(db);
+	t.deepEqual([...dataplane.kernel.keys()], [dbKey]);
+	await clock.advance(5000);
+	const named = lines.filter((line) => line.includes('refused a Service'));
+	t.is(named.length, 1);
+	t.true(named[0]?.includes('shop/web:http') && named[0].includes('KERNEL_REFUSED'));
+	dataplane.refusing.clear();
+	await clock.advance(1000);
+	t.deepEqual([...dataplane.kernel.keys()], [dbKey, webKey]);
+	t.is(condition.refused.size, 0);
+	t.is(clock.timers, 0, 'nothing is left to retry');
+});
+
+test('a refused Service that a change mends is no longer refused', async (t) => {
+	const {say, synced, dataplane, condition} = start(t);
+	dataplane.refusing.add('shop/web:http');
+	await say(web);
+	await synced();
+	dataplane.refusing.clear();
+	await say(put(buildSlice('shop/web', [buildEndpoint('10.128.0.1')])));
+	t.is(condition.refused.size, 0);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a source that begins anew deletes what it no longer tells, once it has told everything', async (t) => {
+	const {say, synced, clock, dataplane, inbox} = start(t);
+	await say(web, db);
+	await synced();
+	inbox.push({source: 'files', changes: 'restarted'});
+	await say(web);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey], 'what was not told again may still come');
+	await say({verb: 'synced', source: 'files', complete: true});
+	await clock.settle();
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a source that begins anew and cannot read everything deletes nothing', async (t) => {
+	const {say, synced, dataplane, inbox} = start(t);
+	await say(web, db);
+	await synced();
+	inbox.push({source: 'files', changes: 'restarted'});
+	await say(web, {verb: 'synced', source: 'files', complete: false});
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey]);
+	await say({verb: 'synced', source: 'files', complete: true});
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('the least time between two commits is kept, and the first change of a quiet time does not wait', async (t) => {
+	const {say, synced, clock, dataplane} = start(t, {minPeriodMs: 500});
+	await synced();
+	await clock.advance(1000);
+	await say(web);
+	t.is(dataplane.calls.length, 2);
+	await say(db);
+	await say(put(service('other', '10.96.0.3')));
+	t.is(dataplane.calls.length, 2);
+	await clock.advance(500);
+	t.deepEqual(dataplane.calls.slice(2), [`update ${dbKey}, 10.96.0.3 TCP 80`]);
+});
+
+test('the commit in flight is finished before the daemon ends, and no other begins', async (t) => {
+	const {say, synced, stop, clock, dataplane} = start(t);
+	await synced();
+	const release = dataplane.hold();
+	await say(web);
+	await say(db);
+	let ended = false;
+	const ending = stop().then(() => {
+		ended = true;
+	});
+	await clock.settle();
+	t.false(ended);
+	release();
+	await ending;
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a daemon told to end before it began writes nothing', async (t) => {
+	const {say, stop, dataplane} = start(t);
+	await say(web);
+	await stop();
+	t.deepEqual(dataplane.calls, []);
+});
