@@ -1,6 +1,5 @@
 import {type Address, type Family, familyOf} from '../net/address.ts';
 import type {Protocol} from '../net/port.ts';
-import type {Prefix} from '../net/prefix.ts';
 import {
 	child,
 	eachItem,
@@ -47,7 +46,9 @@ export function parseService(root: Field, name: Metadata, warnings: string[]): S
 		ports: parsePorts(spec),
 		externalIps: eachItem(spec, 'externalIPs', (list, index) => readOrWarn(list, index, readAddress, warnings)),
 		loadBalancerIngress: parseIngress(root, warnings),
-		loadBalancerSourceRanges: parseSourceRanges(spec, warnings),
+		loadBalancerSourceRanges: eachItem(spec, 'loadBalancerSourceRanges', (list, index) =>
+			readOrWarn(list, index, readPrefix, warnings),
+		),
 		externalTrafficPolicy: readChoice(spec, 'externalTrafficPolicy', policies),
 		internalTrafficPolicy: readChoice(spec, 'internalTrafficPolicy', policies),
 		healthCheckNodePort: readInteger(spec, 'healthCheckNodePort', 0, 65_535, 0),
@@ -135,18 +136,6 @@ function parsePort(item: Field): ServicePort {
 }
 
 const sharePort = createPool<ServicePort>(5000);
-
-/** Ranges that are none are skipped, but not the last one: a limit that is a mistake must not let everyone in. */
-function parseSourceRanges(spec: Field, warnings: string[]): readonly Prefix[] {
-	const step = 'loadBalancerSourceRanges';
-	const written = eachItem(spec, step, readText);
-	const ranges = eachItem(spec, step, (list, index) => readOrWarn(list, index, readPrefix, warnings));
-	if (ranges.length === 0 && written.length > 0) {
-		throw invalid(child(spec, step), 0, 'a prefix such as 10.0.0.0/8, nor is any other of the list');
-	}
-
-	return ranges;
-}
 
 /** Entries without an IP are a host name's, which leads to no address of ours. */
 function parseIngress(root: Field, warnings: string[]): readonly LoadBalancerIngress[] {

@@ -1,0 +1,61 @@
+import {hostname} from 'node:os';
+import {type Command, Option} from 'commander';
+import type {Config} from '../config/config.ts';
+import {foreignFlags} from '../config/kube-proxy-flags.ts';
+import {type Setting, settings} from '../config/settings.ts';
+
+/** Gives the command a flag for each setting, in groups, and every flag of kube-proxy unseen by help. */
+export function addConfigOptions(command: Command): Command {
+	for (const setting of Object.values(settings)) {
+		command.addOption(settingOption(setting));
+	}
+
+	for (const {flag, alone} of foreignFlags) {
+		command.addOption(new Option(alone ? `--${flag} [value]` : `--${flag} <value>`).hideHelp());
+	}
+
+	return command.addHelpText(
+		'after',
+		`
+Every flag has a variable of the environment, FAIRLEAD_ and its name in capitals: --cluster-cidr is
+FAIRLEAD_CLUSTER_CIDR. A flag wins over its variable. Flags of kube-proxy that are not listed are taken with a
+warning where that changes nothing for the packets, and refused by name where it would.`,
+	);
+}
+
+function settingOption({flag, short, takes, group, describe, default: preset}: Setting): Option {
+	const name = short === undefined ? `--${flag}` : `-${short}, --${flag}`;
+	const says = preset === undefined || takes === undefined ? describe : `${describe} (default: ${preset})`;
+	const option = new Option(`${name} ${takes === undefined ? '[true|false]' : `<${takes}>`}`, says);
+	return option.helpGroup(`${group}:`).argParser(flag === 'nodeport-addresses' ? joinList : String);
+}
+
+/** A list may be given in parts: `--nodeport-addresses primary --nodeport-addresses 192.0.2.0/24`. */
+function joinList(value: string, before: string | undefined): string {
+	return before === undefined ? value : `${before},${value}`;
+}
+
+/**
+ * The configuration that this command line and the environment make.
+ *
+ * @throws NetError CONFIG_INVALID
+ */
+export async function readConfig(command: Command): Promise<Config> {
+	// zod takes a tenth of a second to load, which `version` and `--help` need not wait for
+	const {resolveConfig} = await import('../config/config.ts');
+	return resolveConfig({flags: givenFlags(command), environment: process.env, hostname: hostname()});
+}
+
+/** The text of each flag on this command line; a switch without a value says "true". */
+function givenFlags(command: Command): ReadonlyMap<string, string> {
+	const values: Readonly<Record<string, unknown>> = command.opts();
+	const flags = new Map<string, string>();
+	for (const option of command.options) {
+		const name = option.attributeName();
+		if (option.long !== undefined && command.getOptionValueSource(name) === 'cli') {
+			flags.set(option.long.slice(2), String(values[name]));
+		}
+	}
+
+	return flags;
+}

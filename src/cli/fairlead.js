@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+// Written for any Node from 12 on, so that an old one can say what is missing instead of failing on syntax.
+const needed = [24, 12];
+
+/** Runs this same file with another Node in the place of this one: same streams, same signals, same end. */
+async function become(node, script) {
+	const args = [script].concat(process.argv.slice(2));
+	if (typeof process.execve === 'function') {
+		process.execve(node, [node].concat(args), process.env);
+	}
+
+	// The channel tells the child when this process is gone, even killed with -9: it then ends as after SIGTERM.
+	const {spawn} = await import('node:child_process');
+	const child = spawn(node, args, {stdio: ['inherit', 'inherit', 'inherit', 'ipc']});
+	for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']) {
+		process.on(signal, () => {
+			// a terminal sends Ctrl-C to the child as well, and the second one would force it
+			if (signal !== 'SIGINT' || !process.stdin.isTTY) {
+				child.kill(signal);
+			}
+		});
+	}
+
+	child.on('exit', (code, signal) => {
+		if (signal === null) {
+			process.exit(code);
+		}
+
+		process.removeAllListeners(signal);
+		process.kill(process.pid, signal);
+	});
+}
+
+/** The Node that is installed beside Fairlead, unless it is the one that runs this. */
+async function ownNode() {
+	const {existsSync, realpathSync} = await import('node:fs');
+	const {fileURLToPath} = await import('node:url');
+	const own = fileURLToPath(new URL('../../node_modules/node/bin/node', import.meta.url));
+	const other = existsSync(own) && realpathSync(own) !== realpathSync(process.execPath);
+	return other ? {node: own, script: fileURLToPath(import.meta.url)} : undefined;
+}
+
+async function start() {
+	const [major, minor] = process.versions.node.split('.').map(Number);
+	if (major > needed[0] || (major === needed[0] && minor >= needed[1])) {
+		await import('./main.ts');
+		return;
+	}
+
+	// before 12.20 Node does not know `node:`: then there is nothing to be found
+	const own = await ownNode().catch(() => undefined);
+	if (own !== undefined) {
+		await become(own.node, own.script);
+		return;
+	}
+
+	process.stderr.write(
+		`fairlead: cannot run on Node.js ${process.versions.node}: it needs ${needed.join('.')} or newer; ` +
+			'run `npm ci` in the folder of Fairlead to get one beside it, or install one from https://nodejs.org\n',
+	);
+	process.exitCode = 1;
+}
+
+void start();

@@ -1,0 +1,30 @@
+import {execFileSync} from 'node:child_process';
+import test from 'ava';
+import {settings} from '../../src/config/settings.ts';
+import {runHere} from '../support/program.ts';
+
+/** What bash offers after these words. */
+async function offers(...words: readonly string[]): Promise<string[]> {
+	const {stdout} = await runHere(['completion', 'bash']);
+	const quoted = words.map((word) => `'${word}'`).join(' ');
+	const script = `${stdout}
+COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fairlead; printf '%s\\n' "\${COMPREPLY[@]}"`;
+	return execFileSync('bash', ['-c', script], {encoding: 'utf8'}).split('\n').filter(Boolean);
+}
+
+test('bash completes commands, flags of a command and the shells', async (t) => {
+	t.deepEqual(await offers('fairlead', 'c'), ['cleanup', 'completion']);
+	t.deepEqual(await offers('fairlead', 'run', '--node'), ['--nodeport-addresses']);
+	t.deepEqual(await offers('fairlead', 'completion', ''), ['--help', 'bash', 'zsh', 'fish']);
+});
+
+test('every shell knows every flag that help shows, and none that it hides', async (t) => {
+	for (const shell of ['bash', 'zsh', 'fish']) {
+		const {stdout} = await runHere(['completion', shell]);
+		for (const {flag} of Object.values(settings)) {
+			t.true(stdout.includes(shell === 'fish' ? `-l ${flag}\n` : `--${flag}`), `${shell}: ${flag}`);
+		}
+
+		t.false(stdout.includes('ipvs-scheduler'));
+	}
+});
