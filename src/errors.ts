@@ -45,6 +45,9 @@ const hints = {
 	FILE_INVALID:
 		'The last good version stays in force. Mend the file at the line named; to delete its objects, delete the file.',
 	FILE_DUPLICATE: 'Keep the object in one of the two places; the one that was read first stays in force until then.',
+	// dataplane
+	NFT_UNKNOWN:
+		'The table holds something that Fairlead did not write. `nft list table ip fairlead` shows it; a sync removes it.',
 	// daemon
 	DAEMON_RUNNING:
 		'One daemon serves a network namespace. Stop the other one first; `ss -lxp | grep @fairlead` shows its process.',

@@ -1,7 +1,7 @@
 import {type Action, chainOf, isBalance, isFinal, verdictOf} from './actions.ts';
 import type {Chain, Element, Op} from './ruleset.ts';
 
-/** Makes a chain and fills it. */
+/** Makes a chain and fills it. One that is there already, but empty, is as good. */
 export function addChain({name, hook, rules}: Chain): Op[] {
 	return [{verb: 'add', kind: 'chain', name, hook}, ...rules.map((rule) => addRule(name, rule))];
 }
@@ -21,16 +21,20 @@ export function addAction(action: Action): Op[] {
 	return isBalance(action) ? [...addChain(chainOf(action)), ...elements] : elements;
 }
 
-/**
- * Takes balancing actions away again. Their own transaction, behind the one that took their last user: kernels
- * before 6.2 free an element's reference to a chain only some time after the commit, and say EBUSY until then.
- */
+/** Takes balancing actions away again; their chains stay, empty. See {@link removeChains}. */
 export function removeActions(actions: readonly Action[]): Op[] {
 	return actions.flatMap((action) => [
 		...elementsOf(action).map((element): Op => ({verb: 'delete', kind: 'element', element})),
 		{verb: 'flush', kind: 'chain', name: chainOf(action).name},
-		{verb: 'delete', kind: 'chain', name: chainOf(action).name},
 	]);
+}
+
+/**
+ * Deletes chains that nothing names any more. A transaction of its own, behind the one that took the last reference:
+ * kernels before 6.2 count an element's reference until some time after the commit, and say EBUSY meanwhile.
+ */
+export function removeChains(names: readonly string[]): Op[] {
+	return names.map((name) => ({verb: 'delete', kind: 'chain', name}));
 }
 
 /** The elements that lead to an action: `services` may name any, a policy only one that ends there. */

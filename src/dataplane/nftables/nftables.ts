@@ -1,15 +1,10 @@
-import {type Family, families} from '../../net/address.ts';
+import {families} from '../../net/address.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {Plan, PlanChange} from '../../plan/plan.ts';
 import type {Dataplane, Outcome, Takes} from '../dataplane.ts';
-import {compileBase} from './base.ts';
-import {addChain} from './chains.ts';
-import {compile} from './compile.ts';
-import {diff, sharedDelta} from './diff.ts';
 import {type Kernel, KernelDoor} from './kernel-door.ts';
 import {print} from './print.ts';
-import {References} from './references.ts';
-import {build} from './repair.ts';
+import {fullOps} from './rules.ts';
 import {slotsMax} from './ruleset.ts';
 import {Table, type TableForm} from './table.ts';
 
@@ -92,21 +87,6 @@ function takes({affinityTimeoutSeconds, target, local}: Frontend): Takes {
 
 /** All that is sent to an empty kernel, as text that `nft -f` takes. */
 export function printPlan(plan: Plan): string {
-	return families.map((family) => printTable(plan, family)).join('\n');
-}
-
-function printTable(plan: Plan, family: Family): string {
-	const base = compileBase(plan.node, family);
-	const shared = {
-		clusterIps: new References<never>(),
-		hairpins: new References<never>(),
-		balances: new References<never>(),
-		keepUnused: true,
-	};
-	const differences = [...plan.frontends.values()]
-		.filter(({key}) => key.includes(':') === (family === 'IPv6'))
-		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend)}));
-	const frontends = diff(differences, shared, sharedDelta(differences));
-	const {ops, hooked} = build(base);
-	return print([{verb: 'add', kind: 'table', owned: false}, ...ops, ...frontends, ...hooked.flatMap(addChain)], family);
+	const {frontends, node} = plan;
+	return families.map((family) => print(fullOps(frontends.values(), node, family), family)).join('\n');
 }

@@ -61,6 +61,11 @@ export class References<K> {
 		}
 	}
 
+	/** Whether the kernel has it. */
+	has(key: K | undefined): boolean {
+		return key !== undefined && this.#present.has(key);
+	}
+
 	/** What is there and used by nobody. */
 	unused(): K[] {
 		return [...this.#present].filter((key) => !this.#users.has(key));

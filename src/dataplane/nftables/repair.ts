@@ -7,7 +7,7 @@ import {type Action, actionOfChain, chainOf} from './actions.ts';
 import {addChain, elementsOf, refillChain} from './chains.ts';
 import {bound} from './contents.ts';
 import {declareSet} from './declaration.ts';
-import type {Contents, Found, FoundChain, FoundHook, FoundSet} from './found.ts';
+import {type Contents, type Found, type FoundChain, type FoundHook, type FoundSet, nothing} from './found.ts';
 import {program} from './programs.ts';
 import {type Base, type Chain, type Hook, layoutNumber, type Op, type PrefixSet, type SetSpec} from './ruleset.ts';
 
@@ -70,9 +70,7 @@ export function build(base: Base): Repair {
 			// all of them before the rules: chains name each other
 			...base.chains.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
 			...base.chains.flatMap((chain) => addChain(chain).slice(1)),
-			...base.actions.flatMap((action) =>
-				elementsOf(action).map((element): Op => ({verb: 'add', kind: 'element', element})),
-			),
+			...missingVerdicts(base.actions, nothing),
 			...prefixSets.flatMap((set) => addPrefixes(set, base.prefixes[set])),
 		],
 		chains: [],
@@ -157,10 +155,12 @@ function printAttribute([name, value]: readonly [string, unknown]): string {
 	return `${name} ${JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))}`;
 }
 
-function missingVerdicts(actions: readonly Action[], contents: Contents): Op[] {
-	return actions.flatMap((action) =>
-		elementsOf(action)
-			.filter(({set}) => (set === 'verdicts' || set === 'policy-verdicts') && !contents.verdicts[set].has(action))
+/** Elements that lead to the actions and are not there, one map after the other. */
+function missingVerdicts(actions: readonly Action[], {verdicts}: Contents): Op[] {
+	const all = actions.flatMap(elementsOf);
+	return (['verdicts', 'policy-verdicts'] as const).flatMap((map) =>
+		all
+			.filter((element) => element.set === map && !verdicts[map].has(element.action))
 			.map((element): Op => ({verb: 'add', kind: 'element', element})),
 	);
 }

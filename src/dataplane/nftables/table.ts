@@ -3,10 +3,10 @@ import type {Address, Family} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {NodePlan, Plan, PlanChange} from '../../plan/plan.ts';
 import type {Outcome, Refusal} from '../dataplane.ts';
-import type {Action} from './actions.ts';
+import {type Action, actionOfChain, chainOf} from './actions.ts';
 import {compileBase} from './base.ts';
 import {Batch} from './batch.ts';
-import {addChain, removeActions} from './chains.ts';
+import {addChain, removeActions, removeChains} from './chains.ts';
 import {compile} from './compile.ts';
 import type {Shared} from './diff.ts';
 import type {Door, Refused} from './door.ts';
@@ -25,8 +25,8 @@ type State = {
 	/** Of the plan's frontends their fragments; anything else is what the plan does not name and what was not pruned. */
 	readonly held: Map<FrontendKey, Held>;
 	readonly shared: Shared;
-	/** Foreign chains that could not be deleted yet. */
-	foreignChains: readonly string[];
+	/** Chains that nothing names, and that could not be deleted yet. */
+	deadChains: readonly string[];
 };
 
 /** The table of one family: knows what the kernel has of it, and makes that what the plan says. */
@@ -74,7 +74,7 @@ export class Table {
 		await this.#sendBase(hooked.flatMap(addChain), sum);
 		if (prune) {
 			await this.#sendBase(removeUnused(state.shared), sum);
-			await this.#removeChains(state, sum);
+			await this.#removeUnusedActions(state, sum);
 		}
 
 		this.#state = state;
@@ -107,7 +107,7 @@ export class Table {
 			return await this.sync(plan, this.#prune, signal);
 		}
 
-		await this.#removeChains(state, sum);
+		await this.#removeUnusedActions(state, sum);
 		this.#state = state;
 		return sum;
 	}
@@ -145,7 +145,7 @@ export class Table {
 		}
 
 		const state = newState(base, contents, repaired, !this.#prune);
-		await this.#removeForeignChains(state, sum);
+		await this.#removeDeadChains(state, sum);
 		return {state, contents, hooked: repaired.hooked};
 	}
 
@@ -179,25 +179,24 @@ export class Table {
 		}
 	}
 
-	/**
-	 * Deletes chains that nobody uses any more. Kernels before 6.2 may say EBUSY for a while after the commit that
-	 * took the last reference: what is refused here is left for the next time.
-	 */
-	async #removeChains(state: State, sum: Sum): Promise<void> {
+	/** Takes away balancing actions that nobody uses any more. */
+	async #removeUnusedActions(state: State, sum: Sum): Promise<void> {
 		const {balances, keepUnused} = state.shared;
 		const unused = keepUnused ? [] : balances.unused();
 		if (await this.#sendLater(removeActions(unused), sum)) {
 			balances.forget(unused);
+			state.deadChains = [...state.deadChains, ...unused.map((action) => chainOf(action).name)];
 		}
 
-		await this.#removeForeignChains(state, sum);
+		await this.#removeDeadChains(state, sum);
 	}
 
-	async #removeForeignChains(state: State, sum: Sum): Promise<void> {
-		const ops = state.foreignChains.map((name): Op => ({verb: 'delete', kind: 'chain', name}));
-		if (await this.#sendLater(ops, sum)) {
-			state.foreignChains = [];
-		}
+	/** Deletes chains that nothing names. What the kernel still counts a reference to is left for the next time. */
+	async #removeDeadChains(state: State, sum: Sum): Promise<void> {
+		const {balances} = state.shared;
+		// one may have come to life again
+		const dead = state.deadChains.filter((name) => !balances.has(actionOfChain(name)));
+		state.deadChains = (await this.#sendLater(removeChains(dead), sum)) ? [] : dead;
 	}
 
 	/** Whether the kernel took the operations, which can be sent again at any time. */
@@ -232,7 +231,7 @@ function newState(base: Base, contents: Contents, {balances, chains}: Repair, ke
 		balances: new References<Action>(balances),
 		keepUnused,
 	};
-	return {base, held: new Map(), shared, foreignChains: chains};
+	return {base, held: new Map(), shared, deadChains: chains};
 }
 
 /** What was found in shared sets, and nobody uses. */

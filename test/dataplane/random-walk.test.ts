@@ -1,0 +1,74 @@
+import {fc, testProp} from '@fast-check/ava';
+import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
+import {createWorld, reduce} from '../../src/model/world.ts';
+import {families} from '../../src/net/address.ts';
+import type {PlanOptions} from '../../src/plan/options.ts';
+import type {Plan} from '../../src/plan/plan.ts';
+import {Planner} from '../../src/plan/planner.ts';
+import {buildOptions, podCidr} from '../plan/planned.ts';
+import {anyHistory} from '../support/clusters.ts';
+import {FakeNftables} from '../support/fake-nftables.ts';
+import {tableText} from '../support/table-text.ts';
+
+const {signal} = new AbortController();
+
+const anyDetector = fc.constantFrom<PlanOptions['detector']>(
+	{kind: 'none'},
+	{kind: 'nodeCidr'},
+	{kind: 'clusterCidr', cidrs: [podCidr]},
+	{kind: 'bridgeInterface', name: 'cni0'},
+);
+
+async function texts(kernel: FakeNftables): Promise<readonly string[]> {
+	return await Promise.all(families.map(async (family) => await tableText(kernel, family)));
+}
+
+async function fromNothing(plan: Plan): Promise<readonly string[]> {
+	const kernel = new FakeNftables();
+	await new NftablesDataplane({kernel}).sync(plan, true, signal);
+	return await texts(kernel);
+}
+
+testProp(
+	'whatever changes in whatever order, the kernel has what a sync from nothing gives, and a resync sends nothing',
+	[anyHistory, anyDetector, fc.boolean()],
+	async (t, history, detector, masqueradeAll) => {
+		const world = createWorld();
+		const planner = new Planner(buildOptions({detector, masqueradeAll}));
+		const kernel = new FakeNftables();
+		const dataplane = new NftablesDataplane({kernel});
+		await dataplane.sync(planner.plan, true, signal);
+		for (const changes of history) {
+			const {refused} = await dataplane.update(planner.plan, planner.update(world, reduce(world, changes)), signal);
+			t.deepEqual(refused, []);
+		}
+
+		const wanted = await fromNothing(planner.plan);
+		t.deepEqual(await texts(kernel), wanted);
+		const resync = await new NftablesDataplane({kernel}).sync(planner.plan, true, signal);
+		t.deepEqual(await texts(kernel), wanted);
+		t.deepEqual(resync.refused, []);
+		t.is((await new NftablesDataplane({kernel}).sync(planner.plan, true, signal)).operations, 0);
+	},
+	{numRuns: 15},
+);
+
+testProp(
+	'from the table of any plan, a sync makes that of any other',
+	[anyHistory, anyHistory],
+	async (t, before, after) => {
+		const kernel = new FakeNftables();
+		const plans = [before, after].map((history) => {
+			const world = createWorld();
+			const planner = new Planner(buildOptions());
+			planner.update(world, reduce(world, history.flat()));
+			return planner.plan;
+		});
+		for (const plan of plans) {
+			const dataplane = new NftablesDataplane({kernel});
+			t.deepEqual((await dataplane.sync(plan, true, signal)).refused, []);
+			t.deepEqual(await texts(kernel), await fromNothing(plan));
+		}
+	},
+	{numRuns: 15},
+);
