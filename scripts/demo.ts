@@ -14,25 +14,6 @@ const story = new Story();
 /** What happens while it runs: the folder that the daemon watches, and the daemon of the moment. */
 type Scene = {readonly lab: Lab; readonly folder: string; daemon: Daemon};
 
-story.say('Fairlead: Services on one node. Everything below happens in network namespaces of its own.');
-story.step('A small cluster');
-const lab = await buildLab();
-const folder = await mkdtemp(join(tmpdir(), 'fairlead-demo-'));
-try {
-	printCluster();
-	const scene = await start(lab, folder);
-	await askAround(scene);
-	await addEndpoint(scene);
-	await removeEndpoint(scene);
-	await killUnderLoad(scene);
-	await cleanUp(scene);
-} finally {
-	await lab.end();
-	await rm(folder, {recursive: true, force: true});
-}
-
-process.exitCode = story.end() ? 0 : 1;
-
 function printCluster(): void {
 	const line = (name: keyof typeof addresses, what: string) => [name, ...addresses[name], what];
 	story.table([
@@ -229,3 +210,25 @@ async function cleanUp({lab, daemon}: Scene): Promise<void> {
 	story.fact('its tables are gone from the kernel', stdout.trim() === '', stdout);
 	story.fact('the node port is closed', [...counts.by.keys()].join() === 'refused', printCounts(counts));
 }
+
+async function tell(): Promise<void> {
+	story.say('Fairlead: Services on one node. Everything below happens in network namespaces of its own.');
+	story.step('A small cluster');
+	const lab = await buildLab();
+	const folder = await mkdtemp(join(tmpdir(), 'fairlead-demo-'));
+	try {
+		printCluster();
+		const scene = await start(lab, folder);
+		await askAround(scene);
+		await addEndpoint(scene);
+		await removeEndpoint(scene);
+		await killUnderLoad(scene);
+		await cleanUp(scene);
+	} finally {
+		await lab.end();
+		await rm(folder, {recursive: true, force: true});
+	}
+}
+
+await tell();
+process.exitCode = story.end() ? 0 : 1;

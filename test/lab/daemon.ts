@@ -1,7 +1,7 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {EventEmitter, once} from 'node:events';
 import {join} from 'node:path';
-import type {Host} from './host.ts';
+import {compileCache, type Host} from './host.ts';
 
 const program = join(import.meta.dirname, '../../src/cli/fairlead.js');
 const healthPort = 10_256;
@@ -15,7 +15,9 @@ export class Daemon {
 
 	constructor(host: Host, args: readonly string[]) {
 		this.#host = host;
+		const env = {...process.env, NODE_COMPILE_CACHE: compileCache};
 		this.#child = spawn('/usr/bin/nsenter', [`--net=${host.netns}`, '--', process.execPath, program, 'run', ...args], {
+			env,
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the channel's end tells it that nobody is left who wants it
 		});
 		for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -36,7 +38,7 @@ export class Daemon {
 	}
 
 	/** Waits until everything known is in the kernel. */
-	async ready(deadlineMs = 10_000): Promise<void> {
+	async ready(deadlineMs = 30_000): Promise<void> {
 		const url = `http://127.0.0.1:${healthPort}/readyz`;
 		await this.#host.ask('await', {url, status: 200, deadlineMs}).catch((error: unknown) => {
 			throw new Error(`the daemon did not get ready; it printed:\n${this.#log}`, {cause: error});

@@ -1,12 +1,12 @@
 import {readFileSync} from 'node:fs';
 import {load} from 'js-yaml';
-import {type Config, resolveConfig} from '../../src/config/config.ts';
+import {resolveConfig} from '../../src/config/config.ts';
+import {planOptions} from '../../src/daemon/options.ts';
 import type {Change} from '../../src/model/change.ts';
 import {keyOf} from '../../src/model/objects.ts';
 import {parseObject} from '../../src/model/parse.ts';
 import {createWorld, reduce} from '../../src/model/world.ts';
 import {families, parseAddress} from '../../src/net/address.ts';
-import type {DetectorOption, PlanOptions} from '../../src/plan/options.ts';
 import type {Plan, PlanChange} from '../../src/plan/plan.ts';
 import {Planner} from '../../src/plan/planner.ts';
 import {addresses} from './addresses.ts';
@@ -19,7 +19,7 @@ export class Pipeline {
 	/** @param flags as `fairlead run` takes them, without dashes */
 	constructor(flags: ReadonlyMap<string, string>) {
 		const all = new Map([['objects', '/none'], ...flags]);
-		this.#planner = new Planner(planOptions(resolveConfig({flags: all, environment: {}, hostname: 'n1'})));
+		this.#planner = new Planner(planOptions(resolveConfig({flags: all, environment: {}, hostname: 'n1'}), families));
 		this.put([]);
 		this.#reduce(
 			[...addresses.n1, ...addresses.alt].map((address) => ({
@@ -54,29 +54,6 @@ export class Pipeline {
 
 	#reduce(changes: readonly Change[]): PlanChange {
 		return this.#planner.update(this.#world, reduce(this.#world, changes));
-	}
-}
-
-function planOptions(config: Config): PlanOptions {
-	const {nodeName, masqueradeAll, nodePortAddresses} = config;
-	return {nodeName, families, detector: detector(config), masqueradeAll, nodePortAddresses, nodeIps: []};
-}
-
-function detector({
-	detectLocalMode,
-	clusterCidrs,
-	podBridgeInterface = '',
-	podInterfaceNamePrefix = '',
-}: Config): DetectorOption {
-	switch (detectLocalMode) {
-		case 'ClusterCIDR':
-			return clusterCidrs.length === 0 ? {kind: 'none'} : {kind: 'clusterCidr', cidrs: clusterCidrs};
-		case 'NodeCIDR':
-			return {kind: 'nodeCidr'};
-		case 'BridgeInterface':
-			return {kind: 'bridgeInterface', name: podBridgeInterface};
-		case 'InterfaceNamePrefix':
-			return {kind: 'interfaceNamePrefix', prefix: podInterfaceNamePrefix};
 	}
 }
 
