@@ -23,7 +23,7 @@ export type Parsed = {readonly object: KubeObject; readonly hash: number};
 const idleMs = 5000;
 
 /** The thread's heap. 42 MB of YAML in kubectl's form take 0.3 GB, in any other form 0.9 GB. */
-const maxHeapMb = 2048;
+const defaultHeapMb = 2048;
 
 /**
  * Reads files in a thread of its own, one at a time, so that parsing never holds up the main loop. The thread
@@ -31,21 +31,23 @@ const maxHeapMb = 2048;
  */
 export class Reader {
 	readonly #clock: Clock;
+	readonly #maxHeapMb: number;
 	#worker: Worker | undefined;
-	#waiting: PromiseWithResolvers<Answer> | undefined;
+	#waiting: {readonly worker: Worker; readonly answer: PromiseWithResolvers<Answer>} | undefined;
 	/** Settled when the thread has answered all it was asked. */
 	#answered: Promise<void> = Promise.resolve();
 	#cancelIdle = () => {};
 	#isClosed = false;
 
-	constructor(clock: Clock) {
+	constructor(clock: Clock, maxHeapMb = defaultHeapMb) {
 		this.#clock = clock;
+		this.#maxHeapMb = maxHeapMb;
 	}
 
-	/** Never throws. The objects of one file have to be taken before the next one is read. */
+	/** Never throws; a reader that is closed calls the file unsettled. The objects of one file have to be taken before the next one is read. */
 	async read(file: string, known: Known): Promise<FileReading> {
 		try {
-			const answer = await this.#ask({verb: 'read', file, known});
+			const answer = this.#isClosed ? {verb: 'unsettled' as const} : await this.#ask({verb: 'read', file, known});
 			if (answer.verb !== 'summary') {
 				return answer.verb === 'failed' ? {kind: 'failed', fault: answer.fault} : {kind: 'unsettled'};
 			}
@@ -68,6 +70,10 @@ export class Reader {
 		}
 	}
 
+	get isClosed(): boolean {
+		return this.#isClosed;
+	}
+
 	async close(): Promise<void> {
 		this.#isClosed = true;
 		await this.#end();
@@ -84,8 +90,8 @@ export class Reader {
 		yield unpack(first);
 		for (let {isLast} = first; !isLast; ) {
 			await setImmediate(); // one chunk a turn, however quickly the thread answers
-			const answer = await this.#ask({verb: 'more'});
-			if (answer.verb !== 'chunk') {
+			const answer = this.#isClosed ? undefined : await this.#ask({verb: 'more'});
+			if (answer?.verb !== 'chunk') {
 				return;
 			}
 
@@ -100,26 +106,26 @@ export class Reader {
 		this.#answered = promise;
 		await before;
 		this.#cancelIdle();
-		this.#worker ??= this.#start();
-		const worker = this.#worker;
-		const waiting = Promise.withResolvers<Answer>();
-		this.#waiting = waiting;
+		const worker = this.#worker ?? this.#start();
+		this.#worker = worker;
+		const answer = Promise.withResolvers<Answer>();
+		this.#waiting = {worker, answer};
 		worker.ref();
 		worker.postMessage(request);
 		try {
-			return await waiting.promise;
+			return await answer.promise;
 		} finally {
 			resolve();
 			worker.unref(); // an idle thread keeps no process alive
-			this.#cancelIdle = this.#clock.after(idleMs, () => void this.#end()); // it does not fail
+			this.#cancelIdle = this.#isClosed ? () => {} : this.#clock.after(idleMs, () => void this.#end()); // it does not fail
 		}
 	}
 
 	#start(): Worker {
 		const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-			resourceLimits: {maxOldGenerationSizeMb: maxHeapMb},
+			resourceLimits: {maxOldGenerationSizeMb: this.#maxHeapMb},
 		});
-		worker.on('message', (answer: Answer) => this.#waiting?.resolve(answer));
+		worker.on('message', (answer: Answer) => this.#waiting?.answer.resolve(answer));
 		worker.on('error', (error) => this.#lose(worker, error));
 		worker.on('exit', () => this.#lose(worker, new NetError('FILE_UNREADABLE', 'finish: the reading thread ended')));
 		return worker;
@@ -130,7 +136,9 @@ export class Reader {
 			this.#worker = undefined;
 		}
 
-		this.#waiting?.reject(error);
+		if (this.#waiting?.worker === worker) {
+			this.#waiting.answer.reject(error);
+		}
 	}
 }
 

@@ -112,7 +112,10 @@ export class FileSource {
 				}
 			}
 		} catch (error) {
-			this.#fail(file, threadFault(file, error));
+			if (!this.#reader.isClosed) {
+				this.#fail(file, threadFault(file, error));
+			}
+
 			this.#wait(file);
 			return;
 		}
