@@ -48,19 +48,24 @@ export class Cluster {
 		}
 	}
 
-	/** Plans some of what was touched, a few milliseconds of work; whether more is left. */
+	/**
+	 * Plans some of what was touched, a few milliseconds of work; whether more is left. After a throw, which is a bug,
+	 * the next call goes on behind what caused it.
+	 */
 	advance(): boolean {
 		if (this.#steps === undefined) {
 			this.#steps = this.#planner.steps(this.#world, this.#touched, endpointsPerStep);
 			this.#touched = nothingTouched();
 		}
 
-		const step = this.#steps.next();
+		const steps = this.#steps;
+		this.#steps = undefined; // so it stays when the planner throws: a new walk goes on with what is left
+		const step = steps.next();
 		if (step.done === true) {
-			this.#steps = undefined;
 			return false;
 		}
 
+		this.#steps = steps;
 		this.#changes.push(step.value);
 		return true;
 	}

@@ -4,7 +4,6 @@ import {printSocketAddress} from '../net/port.ts';
 import {printPrefix} from '../net/prefix.ts';
 import {serveHealth} from '../observe/health.ts';
 import {type Logger, type LogLevel, openLog} from '../observe/log.ts';
-import {asNetError} from './bug.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
 import {openDataplane} from './dataplanes.ts';
@@ -35,7 +34,7 @@ export type DaemonParts = {
  */
 export async function runDaemon(config: Config, version: string): Promise<number> {
 	const log = await openLog({level: logLevel(config.verbosity)});
-	watchCrashes(log, (caught) => asNetError(caught, 'go on'));
+	const crash = watchCrashes(log);
 	const release = await lockNamespace('start');
 	await makeStateDir(config.stateDir);
 	const families = servedFamilies();
@@ -48,10 +47,11 @@ export async function runDaemon(config: Config, version: string): Promise<number
 		clock: systemClock,
 	};
 	const shutdown = watchSignals(log, systemClock);
-	await serve(config, parts, shutdown);
+	await serve(config, parts, shutdown).catch(crash);
 	release();
-	log.info('ended', {exitCode: shutdown.exitCode()});
-	return shutdown.exitCode();
+	const exitCode = shutdown.finish();
+	log.info('ended', {exitCode});
+	return exitCode;
 }
 
 /** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */

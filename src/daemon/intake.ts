@@ -20,7 +20,10 @@ export type Known = {
 };
 
 type SourceState = {
+	/** Whether it told all it knew, which has to be something: a folder that is not mounted yet says nothing of the cluster. */
 	synced: boolean;
+	/** Whether it ever told of an object. */
+	told: boolean;
 	/** Whether its last word was that nothing is missing; it may not be anything else for the kernel to be pruned. */
 	complete: boolean;
 	/** Since a restart: what it had told before and not again so far. What is left at its `synced` is gone. */
@@ -41,11 +44,17 @@ export class Intake {
 		this.#known = known;
 		this.#log = log;
 		this.#sources = new Map(
-			sources.map((name) => [name, {synced: false, complete: false, unconfirmed: undefined} satisfies SourceState]),
+			sources.map((name) => [
+				name,
+				{synced: false, told: false, complete: false, unconfirmed: undefined} satisfies SourceState,
+			]),
 		);
 	}
 
-	/** Sources that have not yet told everything they knew at their start: nothing is written before they have. */
+	/**
+	 * Sources that have not yet told everything they knew at their start, or could read nothing at all: nothing is
+	 * written before they have.
+	 */
 	get awaited(): readonly SourceName[] {
 		return [...this.#sources].filter(([, {synced}]) => !synced).map(([name]) => name);
 	}
@@ -98,6 +107,7 @@ export class Intake {
 	#take(change: Change, state: SourceState): void {
 		switch (change.verb) {
 			case 'put':
+				state.told = true;
 				state.unconfirmed?.delete(`${change.object.kind} ${keyOf(change.object)}`);
 				this.#known.take(change);
 				return;
@@ -106,7 +116,7 @@ export class Intake {
 				this.#known.take(change);
 				return;
 			case 'synced':
-				state.synced = true;
+				state.synced ||= change.complete || state.told;
 				state.complete = change.complete;
 				if (change.complete) {
 					this.#forget(state);

@@ -47,6 +47,8 @@ export class Reconciler {
 	#dirty = false;
 	/** Whether the last full sync removed what the plan does not name. */
 	#pruned = false;
+	/** Whether planning ever met a bug: what the plan lacks then may be in the kernel with good reason. */
+	#tripped = false;
 	#first = true;
 
 	constructor(parts: ReconcilerParts) {
@@ -107,7 +109,7 @@ export class Reconciler {
 			condition.pendingSince ??= since ?? clock.now();
 		}
 
-		if (!this.#pruned && this.#intake.incomplete.length === 0) {
+		if (!this.#pruned && this.#mayPrune) {
 			this.#syncAt ??= clock.now(); // what could not be read before is known now: what is left over may go
 		}
 	}
@@ -115,11 +117,10 @@ export class Reconciler {
 	async #commit(signal: AbortSignal): Promise<void> {
 		const {cluster, dataplane, clock, condition} = this.#parts;
 		const full = this.#syncAt !== undefined && this.#syncAt <= clock.now();
-		const prune = this.#intake.incomplete.length === 0;
 		this.#dirty = false;
+		await this.#plan();
+		const [prune, began] = [this.#mayPrune, clock.now()];
 		try {
-			await inTurns(clock, () => cluster.advance());
-			const began = clock.now();
 			if (full) {
 				cluster.forgetChanges();
 				this.#committed(await dataplane.sync(cluster.plan, prune, signal), began);
@@ -131,6 +132,25 @@ export class Reconciler {
 			condition.pendingSince = undefined;
 		} catch (error) {
 			this.#failed(error, full);
+		}
+	}
+
+	/** What is left over may go: all is known, and planned. */
+	get #mayPrune(): boolean {
+		return this.#intake.incomplete.length === 0 && !this.#tripped;
+	}
+
+	/** A Service that trips a bug of ours stays as it is in the kernel, and all others go on. */
+	async #plan(): Promise<void> {
+		const {clock, cluster, log} = this.#parts;
+		for (let done = false; !done; ) {
+			try {
+				await inTurns(clock, () => cluster.advance());
+				done = true;
+			} catch (caught) {
+				this.#tripped = true;
+				log.error('a Service is left as it is', {error: asNetError(caught, 'plan a Service')});
+			}
 		}
 	}
 

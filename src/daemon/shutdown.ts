@@ -1,4 +1,5 @@
 import type {Logger} from '../observe/log.ts';
+import {asNetError} from './bug.ts';
 import type {Clock} from './clock.ts';
 
 /** How long the commit in flight may take before it is given up, and how long everything else before the end. */
@@ -15,7 +16,8 @@ export type Shutdown = {
 	readonly force: AbortSignal;
 	/** Ends the daemon from inside, with an exit code. */
 	readonly end: (reason: string, exitCode: number) => void;
-	readonly exitCode: () => number;
+	/** Everything has ended in time: returns the exit code, and nothing is cut off any more. */
+	readonly finish: () => number;
 };
 
 /**
@@ -24,6 +26,7 @@ export type Shutdown = {
  */
 export function watchSignals(log: Logger, clock: Clock): Shutdown {
 	const [stop, force] = [new AbortController(), new AbortController()];
+	const cancels: (() => void)[] = [];
 	let exitCode = 0;
 	const end = (reason: string, code: number) => {
 		if (stop.signal.aborted) {
@@ -33,21 +36,35 @@ export function watchSignals(log: Logger, clock: Clock): Shutdown {
 
 		log.info('ending; what is in the kernel stays in force', {reason});
 		exitCode = code;
-		clock.after(forceMs, () => force.abort());
-		clock.after(exitMs, () => process.exit(exitCode));
+		cancels.push(
+			clock.after(forceMs, () => force.abort()),
+			clock.after(exitMs, () => process.exit(exitCode)),
+		);
 		stop.abort();
 	};
 	for (const signal of signals) {
 		process.on(signal, () => end(signal, 0));
 	}
 
-	return {stop: stop.signal, force: force.signal, end, exitCode: () => exitCode};
+	const finish = () => {
+		for (const cancel of cancels) {
+			cancel();
+		}
+
+		return exitCode;
+	};
+	return {stop: stop.signal, force: force.signal, end, finish};
 }
 
-/** A bug that nobody caught: said with its code, then the process ends, for its state may be anything. The kernel's stays. */
-export function watchCrashes(log: Logger, asError: (caught: unknown) => Error): void {
-	process.on('uncaughtException', (caught) => {
-		log.error('the daemon crashed; what is in the kernel stays in force', {error: asError(caught)});
+/**
+ * Has a bug that nobody caught said with its code and end the process, for its state may be anything then; what is in
+ * the kernel stays in force. Returns what does that, for a promise that must not be rejected.
+ */
+export function watchCrashes(log: Logger): (caught: unknown) => never {
+	const crash = (caught: unknown) => {
+		log.error('the daemon crashed; what is in the kernel stays in force', {error: asNetError(caught, 'go on')});
 		process.exit(1);
-	});
+	};
+	process.on('uncaughtException', crash); // also of promises: Node turns those that nobody handles into exceptions
+	return crash;
 }

@@ -6,6 +6,8 @@ import {Reconciler} from '../../src/daemon/reconciler.ts';
 import {NetError} from '../../src/errors.ts';
 import type {Change, SourceName} from '../../src/model/change.ts';
 import type {KubeObject} from '../../src/model/objects.ts';
+import {parseAddress} from '../../src/net/address.ts';
+import type {Frontend} from '../../src/plan/frontend.ts';
 import {buildEndpoint, buildService, buildSlice, thisNode} from '../support/builders.ts';
 import {FakeClock} from '../support/fake-clock.ts';
 import {FakeDataplane} from '../support/fake-dataplane.ts';
@@ -70,6 +72,13 @@ const web = put(service('web', '10.96.0.1'));
 const db = put(service('db', '10.96.0.2'));
 const webKey = '10.96.0.1 TCP 80';
 const dbKey = '10.96.0.2 TCP 80';
+
+/** What a daemon before this one left in the kernel. */
+const left: Frontend = {
+	...{key: webKey, kind: 'clusterIP', address: parseAddress('10.96.0.1'), protocol: 'TCP', port: 80},
+	service: {namespace: 'shop', name: 'web', port: 'http', protocol: 'TCP'},
+	...{target: {kind: 'reject'}, masquerade: 'never', because: []},
+};
 
 test('nothing is written before every source told all it knows; then one full sync, which prunes', async (t) => {
 	const {say, inbox, clock, dataplane, condition} = start(t);
@@ -246,6 +255,49 @@ test('the commit in flight is finished before the daemon ends, and no other begi
 	release();
 	await ending;
 	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a change that comes with the signal to end is left to the next daemon', async (t) => {
+	const {synced, stop, inbox, dataplane} = start(t);
+	await synced();
+	inbox.push({source: 'files', changes: [web]});
+	await stop();
+	t.deepEqual(dataplane.calls, ['sync and prune']);
+});
+
+test('a source that can read nothing at all is awaited: its silence says nothing of the cluster', async (t) => {
+	const {say, synced, clock, dataplane, condition} = start(t);
+	await synced(false);
+	t.deepEqual(dataplane.calls, []);
+	t.deepEqual(condition.awaiting, ['source files', 'first sync']);
+	await say(web, {verb: 'synced', source: 'files', complete: true});
+	await clock.settle();
+	t.deepEqual(dataplane.calls, ['sync and prune']);
+});
+
+test('an empty cluster is told of as such, and is in force at once', async (t) => {
+	const {synced, dataplane} = start(t);
+	await synced(true);
+	t.deepEqual(dataplane.calls, ['sync and prune']);
+});
+
+test('a Service that trips a bug in planning stays as it was, and the others go on', async (t) => {
+	const {say, synced, dataplane, lines} = start(t);
+	dataplane.kernel.set(webKey, left);
+	const broken = {...buildSlice('shop/web', []), endpoints: JSON.parse('null')};
+	await say(web, put(broken), db);
+	await synced();
+	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey]);
+	t.deepEqual(dataplane.calls, ['sync']);
+	t.true(lines.some((line) => line.includes('DAEMON_BUG')));
+});
+
+test('an object that trips a bug as it is taken in is left out and named; the others go on', async (t) => {
+	const {say, synced, dataplane, lines} = start(t);
+	await say(JSON.parse('{"verb": "put"}'), db);
+	await synced();
+	t.deepEqual([...dataplane.kernel.keys()], [dbKey]);
+	t.true(lines.some((line) => line.includes('DAEMON_BUG')));
 });
 
 test('a daemon told to end before it began writes nothing', async (t) => {

@@ -209,6 +209,9 @@ test.serial('an unready daemon says what it waits for', async (t) => {
 	}
 
 	t.regex(daemon.log(), /FILE_UNREADABLE/);
+	const answer = await fetch(`${health}/readyz`);
+	t.is(answer.status, 503);
+	t.like(await answer.json(), {ready: false, awaiting: ['source files', 'first sync']});
 	cpSync(join(demoObjects, 'start'), folder.objects, {recursive: true});
 	while (!ruleset().includes('10.96.0.10 . tcp . 80')) {
 		await setTimeout(20);
