@@ -1,15 +1,19 @@
 import {execFileSync} from 'node:child_process';
-import {cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import test from 'ava';
-import {program, runProgram} from '../support/program.ts';
+import test, {type Implementation} from 'ava';
+import {oldNode, program, runProgram} from '../support/program.ts';
 
-/** A Node that is too old for Fairlead, where the machine has one. */
-const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => existsSync(path) && major(path) < 24);
+const old = oldNode();
 
-function major(node: string): number {
-	return Number(execFileSync(node, ['-p', 'process.versions.node.split(".")[0]'], {encoding: 'utf8'}));
+/** A test that needs an old Node, or its title with the reason why it is left out. */
+function testOld(title: string, run: Implementation<[]>): void {
+	if (old === undefined) {
+		test.skip(`${title} (left out: this machine has no old Node)`, run);
+	} else {
+		test(title, run);
+	}
 }
 
 test('the first file holds no syntax that Node 12 cannot read', (t) => {
@@ -17,17 +21,17 @@ test('the first file holds no syntax that Node 12 cannot read', (t) => {
 	t.notRegex(text, /\?\.|\?\?|\|\|=|&&=|^await|\bimport .* from\b|#\w+\(/m);
 });
 
-(old === undefined ? test.skip : test)('an old Node starts the one that is installed beside Fairlead', async (t) => {
+testOld('an old Node starts the one that is installed beside Fairlead', async (t) => {
 	const {code, stdout} = await runProgram(['version', '-o', 'json'], old);
 	t.is(code, 0);
 	t.true(Number(JSON.parse(stdout).node.split('.')[0]) >= 24);
 });
 
-(old === undefined ? test.skip : test)('an old Node passes on how the program ended', async (t) => {
+testOld('an old Node passes on how the program ended', async (t) => {
 	t.is((await runProgram(['run'], old)).code, 2);
 });
 
-(old === undefined ? test.skip : test)('an old Node with no other beside it is refused in one line', (t) => {
+testOld('an old Node with no other beside it is refused in one line', (t) => {
 	const root = mkdtempSync(join(tmpdir(), 'fairlead-'));
 	t.teardown(() => rmSync(root, {recursive: true}));
 	writeFileSync(join(root, 'package.json'), '{"type": "module"}');

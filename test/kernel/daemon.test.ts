@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {program, runProgram} from '../support/program.ts';
+import {oldNode, program, runProgram} from '../support/program.ts';
 
 const demoObjects = new URL('../../scripts/demo-objects/', import.meta.url).pathname;
 const health = 'http://127.0.0.1:10256';
@@ -21,9 +21,9 @@ function copyObjects(t: ExecutionContext): {readonly objects: string; readonly s
 	return {objects: join(root, 'objects'), state: join(root, 'state')};
 }
 
-function start(t: ExecutionContext, folder = copyObjects(t)): Running {
+function start(t: ExecutionContext, folder = copyObjects(t), node = process.execPath): Running {
 	const flags = ['--objects', folder.objects, '--state-dir', folder.state, ...cluster];
-	const child = spawn(process.execPath, [program, 'run', ...flags], {stdio: ['ignore', 'ignore', 'pipe']});
+	const child = spawn(node, [program, 'run', ...flags], {stdio: ['ignore', 'ignore', 'pipe']});
 	t.teardown(() => child.kill('SIGKILL'));
 	let said = '';
 	child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -199,6 +199,22 @@ test.serial('plan for another node answers on the addresses that it is told', as
 	t.true(stdout.includes('192.0.2.7 . tcp . 30080'));
 	t.false(stdout.includes('172.31.1.1 . tcp . 30080'));
 });
+
+const old = oldNode();
+const testOld = old === undefined ? test.serial.skip : test.serial;
+testOld(
+	`behind an old Node the daemon ends with the process that started it${old ? '' : ' (left out: no old Node here)'}`,
+	async (t) => {
+		for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+			const daemon = start(t, copyObjects(t), old);
+			await ready(daemon);
+			t.is(await end(daemon, signal), signal === 'SIGTERM' ? 0 : null);
+			while ((await runProgram(['cleanup'])).code !== 0) {
+				await setTimeout(20);
+			}
+		}
+	},
+);
 
 test.serial('an unready daemon says what it waits for', async (t) => {
 	const folder = copyObjects(t);

@@ -1,9 +1,16 @@
-import {spawn} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {once} from 'node:events';
+import {existsSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {runProgram as runCommandLine} from '../../src/cli/program.ts';
 
 export const program = fileURLToPath(new URL('../../src/cli/fairlead.js', import.meta.url));
+
+/** A Node that is too old for Fairlead, where the machine has one. */
+export function oldNode(): string | undefined {
+	const major = (node: string) => Number(execFileSync(node, ['-p', 'process.versions.node.split(".")[0]']));
+	return ['/usr/bin/node', '/usr/local/bin/node'].find((path) => existsSync(path) && major(path) < 24);
+}
 
 export type Ended = {readonly code: number | null; readonly stdout: string; readonly stderr: string};
 
