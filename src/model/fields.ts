@@ -53,7 +53,7 @@ export function eachItem<T>(
 		}
 	}
 
-	return items.length === 0 ? none : items;
+	return items.length === 0 ? none : items.slice(); // a list that grew keeps room for more
 }
 
 /** @throws NetError OBJECT_INVALID when it is absent or no text, or when `parent` is not what holds such a step */

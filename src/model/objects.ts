@@ -4,7 +4,8 @@ import type {Prefix} from '../net/prefix.ts';
 
 /**
  * Kubernetes objects, projected to the fields that decide where a packet goes. Source: k8s.io/api v1,
- * discovery.k8s.io/v1, networking.k8s.io/v1. A source parses with `parseObject` and keeps no copy.
+ * discovery.k8s.io/v1, networking.k8s.io/v1. A source parses with `parseObject` and keeps no copy. The parser writes
+ * every field, undefined ones too: objects of one shape are smaller and quicker to read.
  */
 export type KubeObject = Service | EndpointSlice | Node | ServiceCidr;
 
@@ -35,19 +36,16 @@ export type Service = {
 	readonly externalTrafficPolicy: TrafficPolicy;
 	readonly internalTrafficPolicy: TrafficPolicy;
 	/** Session affinity by client IP: seconds since a client's last new connection; absent when there is no affinity. */
-	readonly affinityTimeoutSeconds?: number;
+	readonly affinityTimeoutSeconds?: number | undefined;
 	/** 0 when there is none. */
 	readonly healthCheckNodePort: number;
 	/** Value of the label service.kubernetes.io/service-proxy-name: another proxy serves this Service. */
-	readonly proxyName?: string;
+	readonly proxyName?: string | undefined;
 	/** `metadata.creationTimestamp` in seconds since 1970, where it says one: of two claims on one address, the older stands. */
-	readonly createdAt?: number;
+	readonly createdAt?: number | undefined;
 };
 
-/**
- * One address of an EndpointSlice. Strings are interned by the parser: equal names are one string in memory. It
- * writes every field, undefined ones too: objects of one shape are smaller and quicker to read.
- */
+/** One address of an EndpointSlice. Strings are interned by the parser: equal names are one string in memory. */
 export type Endpoint = {
 	readonly address: Address;
 	readonly ready: boolean;
@@ -83,7 +81,7 @@ export type Node = {
 	readonly addresses: readonly Address[];
 	readonly podCidrs: readonly Prefix[];
 	/** Label topology.kubernetes.io/zone. */
-	readonly zone?: string;
+	readonly zone?: string | undefined;
 };
 
 export type ServiceCidr = {readonly kind: 'ServiceCIDR'; readonly name: string; readonly cidrs: readonly Prefix[]};

@@ -19,7 +19,7 @@ export function parseNode(root: Field, {name}: Metadata, warnings: string[]): No
 		name: internText(name),
 		addresses: [...addressesOf(root, 'InternalIP', warnings), ...addressesOf(root, 'ExternalIP', warnings)],
 		podCidrs: isAlone ? [readPrefix(spec, 'podCIDR')] : podCidrs,
-		...(zone !== '' && {zone: internText(zone)}),
+		zone: zone === '' ? undefined : internText(zone),
 	};
 }
 

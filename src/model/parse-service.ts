@@ -1,5 +1,6 @@
 import {type Address, type Family, familyOf} from '../net/address.ts';
 import type {Protocol} from '../net/port.ts';
+import type {Prefix} from '../net/prefix.ts';
 import {
 	child,
 	eachItem,
@@ -35,8 +36,6 @@ export function parseService(root: Field, name: Metadata, warnings: string[]): S
 	const metadata = child(root, 'metadata');
 	const labels = child(metadata, 'labels');
 	const type = readChoice(spec, 'type', types);
-	const affinityTimeoutSeconds = parseAffinity(spec);
-	const createdAt = parseTime(metadata, 'creationTimestamp');
 	return {
 		kind: 'Service',
 		namespace: name.namespace,
@@ -46,15 +45,13 @@ export function parseService(root: Field, name: Metadata, warnings: string[]): S
 		ports: parsePorts(spec),
 		externalIps: eachItem(spec, 'externalIPs', (list, index) => readOrWarn(list, index, readAddress, warnings)),
 		loadBalancerIngress: parseIngress(root, warnings),
-		loadBalancerSourceRanges: eachItem(spec, 'loadBalancerSourceRanges', (list, index) =>
-			readOrWarn(list, index, readPrefix, warnings),
-		),
+		loadBalancerSourceRanges: parseSourceRanges(spec, warnings),
 		externalTrafficPolicy: readChoice(spec, 'externalTrafficPolicy', policies),
 		internalTrafficPolicy: readChoice(spec, 'internalTrafficPolicy', policies),
 		healthCheckNodePort: readInteger(spec, 'healthCheckNodePort', 0, 65_535, 0),
-		...(affinityTimeoutSeconds !== undefined && {affinityTimeoutSeconds}),
-		...(isPresent(labels, proxyLabel) && {proxyName: readText(labels, proxyLabel)}),
-		...(createdAt !== undefined && {createdAt}),
+		affinityTimeoutSeconds: parseAffinity(spec),
+		proxyName: isPresent(labels, proxyLabel) ? readText(labels, proxyLabel) : undefined,
+		createdAt: parseTime(metadata, 'creationTimestamp'),
 	};
 }
 
@@ -94,7 +91,7 @@ function parseClusterIps(root: Field, spec: Field, warnings: string[]): readonly
 		}
 	}
 
-	return addresses;
+	return addresses.slice(); // a list that grew keeps room for more
 }
 
 function readClusterIp(parent: Field, step: string | number, families: readonly Family[], index: number): Address {
@@ -108,17 +105,15 @@ function readClusterIp(parent: Field, step: string | number, families: readonly 
 }
 
 function parsePorts(spec: Field): readonly ServicePort[] {
-	const ports: ServicePort[] = [];
-	eachItem(spec, 'ports', (list, index) => {
-		const port = parsePort(child(list, index));
+	const ports = eachItem(spec, 'ports', (list, index) => parsePort(child(list, index)));
+	for (const [index, port] of ports.entries()) {
 		const twin = ports.findIndex((other) => isTwin(other, port));
-		if (twin >= 0) {
-			throw invalid(list, index, `a port that differs from ports[${twin}] in its name, and in number or protocol`);
+		if (twin < index) {
+			const wanted = `a port that differs from ports[${twin}] in its name, and in number or protocol`;
+			throw invalid(child(spec, 'ports'), index, wanted);
 		}
+	}
 
-		ports.push(port);
-		return undefined;
-	});
 	return ports;
 }
 
@@ -136,6 +131,18 @@ function parsePort(item: Field): ServicePort {
 }
 
 const sharePort = createPool<ServicePort>(5000);
+
+/** Ranges that are none are skipped, but not the last one: a limit that is a mistake must not let everyone in. */
+function parseSourceRanges(spec: Field, warnings: string[]): readonly Prefix[] {
+	const step = 'loadBalancerSourceRanges';
+	const written = eachItem(spec, step, readText);
+	const ranges = eachItem(spec, step, (list, index) => readOrWarn(list, index, readPrefix, warnings));
+	if (ranges.length === 0 && written.length > 0) {
+		throw invalid(child(spec, step), 0, 'a prefix such as 10.0.0.0/8, nor is any other of the list');
+	}
+
+	return ranges;
+}
 
 /** Entries without an IP are a host name's, which leads to no address of ours. */
 function parseIngress(root: Field, warnings: string[]): readonly LoadBalancerIngress[] {

@@ -26,9 +26,9 @@ export function planHealthCheck(
 function readyHere(service: Service, slices: readonly EndpointSlice[], family: Family, node: NodeView): Set<Address> {
 	const ready = new Set<Address>();
 	for (const port of service.ports) {
-		for (const {endpoint, backend} of mergeEndpoints(slices, family, port, node.name)) {
-			if (endpoint.ready && backend.local) {
-				ready.add(backend.address);
+		for (const endpoint of mergeEndpoints(slices, family, port, node.name).endpoints) {
+			if (endpoint.ready && endpoint.nodeName === node.name) {
+				ready.add(endpoint.address);
 			}
 		}
 	}

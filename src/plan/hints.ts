@@ -1,5 +1,5 @@
 import type {Endpoint} from '../model/objects.ts';
-import type {Candidate, Place} from './endpoints.ts';
+import type {Place} from './endpoints.ts';
 
 /** Which ready endpoints are meant for clients of this node; `name` says what they are hinted for. */
 export type Topology = {readonly allows: (endpoint: Endpoint) => boolean; readonly name: string};
@@ -8,7 +8,7 @@ export type Topology = {readonly allows: (endpoint: Endpoint) => boolean; readon
  * The hints in force among the ready endpoints: those for nodes where every one has some and one names this node,
  * else those for zones likewise, else none. Source: kube-proxy, topologyModeFromHints (1.33 and later).
  */
-export function topologyOf(ready: readonly Candidate[], {name, zone}: Place): Topology | undefined {
+export function topologyOf(ready: readonly Endpoint[], {name, zone}: Place): Topology | undefined {
 	if (areInForce(ready, ({hintNodes}) => hintNodes, name)) {
 		return {allows: ({hintNodes}) => hintNodes?.includes(name) ?? false, name: 'this node'};
 	}
@@ -22,7 +22,7 @@ export function topologyOf(ready: readonly Candidate[], {name, zone}: Place): To
 
 type Hints = (endpoint: Endpoint) => readonly string[] | undefined;
 
-function areInForce(ready: readonly Candidate[], hints: Hints, mine: string): boolean {
-	const isHinted = ready.every(({endpoint}) => hints(endpoint) !== undefined);
-	return isHinted && ready.some(({endpoint}) => hints(endpoint)?.includes(mine));
+function areInForce(ready: readonly Endpoint[], hints: Hints, mine: string): boolean {
+	const isHinted = ready.every((endpoint) => hints(endpoint) !== undefined);
+	return isHinted && ready.some((endpoint) => hints(endpoint)?.includes(mine));
 }

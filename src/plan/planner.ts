@@ -102,7 +102,7 @@ export class Planner {
 		const service = world.services.get(key);
 		const slices = world.slices.get(key) ?? [];
 		const before = this.#services.get(key);
-		const after = service === undefined ? undefined : planService(service, slices, this.#node);
+		const after = service === undefined ? undefined : planService(key, service, slices, this.#node);
 		if (after === undefined) {
 			this.#services.delete(key);
 		} else {
@@ -140,7 +140,7 @@ export class Planner {
 			}
 
 			if (isTouched || !isSameBackends(before?.serving?.get(key) ?? none, after?.serving?.get(key) ?? none)) {
-				this.#tellStaleFlows(held ?? heldBefore, held !== undefined, edit);
+				this.#tellStaleFlows(held ?? heldBefore, edit);
 			}
 		}
 
@@ -151,11 +151,11 @@ export class Planner {
 	 * Policies, hints and readiness of backends do not make flows stale; that the backend serves no more does. A
 	 * frontend that is gone has none that serve, unless another Service took it over.
 	 */
-	#tellStaleFlows(frontend: Frontend | undefined, isHeld: boolean, edit: PlanEdit): void {
+	#tellStaleFlows(frontend: Frontend | undefined, edit: PlanEdit): void {
 		if (frontend?.protocol === 'UDP') {
 			const {key, address, protocol, port, service} = frontend;
-			const holder = isHeld ? this.#services.get(serviceKey(service.namespace, service.name)) : undefined;
-			edit.staleFlows.set(key, {address, protocol, port, serving: holder?.serving?.get(key) ?? []});
+			const planned = this.#services.get(serviceKey(service.namespace, service.name));
+			edit.staleFlows.set(key, {address, protocol, port, serving: planned?.serving?.get(key) ?? none});
 		}
 	}
 

@@ -1,4 +1,4 @@
-import {type Service, serviceKey} from '../model/objects.ts';
+import type {ObjectKey, Service} from '../model/objects.ts';
 import {type Because, type Frontend, type FrontendKind, printServicePort} from './frontend.ts';
 import type {HealthCheck} from './plan.ts';
 import {honoursExternalPolicy} from './policies.ts';
@@ -6,8 +6,7 @@ import {honoursExternalPolicy} from './policies.ts';
 /** The names that a Service and its slices have in reasons. Made once, and shared by all of its frontends. */
 export type Names = {readonly service: string; readonly slices: string};
 
-export function namesOf({namespace, name}: Service): Names {
-	const key = serviceKey(namespace, name);
+export function namesOf(key: ObjectKey): Names {
 	return {service: `Service ${key}`, slices: `EndpointSlices of ${key}`};
 }
 

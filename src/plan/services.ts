@@ -1,4 +1,4 @@
-import type {EndpointSlice, Service} from '../model/objects.ts';
+import type {EndpointSlice, ObjectKey, Service} from '../model/objects.ts';
 import {type Address, familyOf} from '../net/address.ts';
 import {chooseCluster, chooseLocal, mergeEndpoints, servingBackends} from './endpoints.ts';
 import {entrancesOf, missingEntrances} from './entrances.ts';
@@ -29,19 +29,27 @@ type Draft = {
 	serving: Map<FrontendKey, readonly Backend[]> | undefined;
 };
 
-/** Plans a Service from its slices. Every port and family is on its own: nothing is translated across families. */
-export function planService(service: Service, slices: readonly EndpointSlice[], node: NodeView): ServicePlan {
+/**
+ * Plans a Service from its slices. Every port and family is on its own: nothing is translated across families.
+ *
+ * @param key the Service's name in the world, which the reasons of its frontends then share
+ */
+export function planService(
+	key: ObjectKey,
+	service: Service,
+	slices: readonly EndpointSlice[],
+	node: NodeView,
+): ServicePlan {
 	const draft: Draft = {frontends: [], unserved: [], serving: undefined};
 	const {namespace, name} = service;
-	const names = namesOf(service);
+	const names = namesOf(key);
 	for (const port of service.ports) {
 		const portName = {namespace, name, port: port.name, protocol: port.protocol};
-		const view = {service, names, name: portName, port};
-		draft.unserved.push(...missingEntrances(view, node));
+		draft.unserved.push(...missingEntrances({service, names, name: portName, port}, node));
 		for (const clusterIp of service.clusterIps) {
 			const family = familyOf(clusterIp);
 			if (node.families.includes(family)) {
-				planPort(draft, {...view, family}, clusterIp, slices, node);
+				planPort(draft, {service, names, name: portName, port, family}, clusterIp, slices, node);
 			}
 		}
 	}
@@ -69,10 +77,10 @@ function planPort(
 	const usesLocal = service.internalTrafficPolicy === 'Local' || isExternalLocal(service);
 	const answers = {
 		cluster: answerOf(cluster, 'reject', names.slices),
-		local: usesLocal ? answerOf(chooseLocal(candidates), none, names.slices) : undefined,
+		local: usesLocal ? answerOf(chooseLocal(candidates, node), none, names.slices) : undefined,
 	};
-	const own = clusterIpFrontend(view, answers, clusterIp, node);
-	const frontends = [own, ...entrancesOf(view, node).map((entrance) => externalFrontend(view, answers, entrance))];
+	const frontends = entrancesOf(view, node).map((entrance) => externalFrontend(view, answers, entrance));
+	frontends.unshift(clusterIpFrontend(view, answers, clusterIp, node));
 	draft.frontends.push(...frontends);
 	if (port.protocol === 'UDP') {
 		draft.serving ??= new Map();

@@ -38,6 +38,8 @@ test('a Service as kubectl prints it keeps what decides where packets go', (t) =
 		externalTrafficPolicy: 'Cluster',
 		internalTrafficPolicy: 'Cluster',
 		healthCheckNodePort: 0,
+		affinityTimeoutSeconds: undefined,
+		proxyName: undefined,
 		createdAt: 1_767_323_045,
 	} as unknown as Service);
 });
@@ -197,6 +199,10 @@ const refusals: readonly [problem: string, value: unknown][] = [
 	[
 		'read Service shop/web: spec.externalTrafficPolicy is "local", not Cluster or Local',
 		serviceJson({externalTrafficPolicy: 'local'}),
+	],
+	[
+		'read Service shop/web: spec.loadBalancerSourceRanges[0] is "10.0.0.0", not a prefix such as 10.0.0.0/8, nor is any other of the list',
+		serviceJson({loadBalancerSourceRanges: ['10.0.0.0']}),
 	],
 	['read Service shop/web: spec.externalIPs is "192.0.2.1", not a list', serviceJson({externalIPs: '192.0.2.1'})],
 	['read Service shop/web: spec.externalIPs[0] is 5, not text', serviceJson({externalIPs: [5]})],

@@ -17,7 +17,7 @@ const http = {name: 'http', protocol: 'TCP'} as const;
 const merge = (...endpoints: readonly Endpoint[]) =>
 	mergeEndpoints([buildSlice('shop/web', endpoints)], 'IPv4', http, thisNode);
 const cluster = (...endpoints: readonly Endpoint[]) => chooseCluster(merge(...endpoints), here);
-const local = (...endpoints: readonly Endpoint[]) => chooseLocal(merge(...endpoints));
+const local = (...endpoints: readonly Endpoint[]) => chooseLocal(merge(...endpoints), here);
 const addresses = ({backends}: {readonly backends: readonly {readonly address: string}[]}) =>
 	backends.map(({address}) => address);
 
@@ -31,10 +31,10 @@ test('the port of an endpoint is that of its slice with the name and protocol of
 		buildSlice('shop/web', [buildEndpoint('10.0.0.2')], {name: 'b', ports: [buildEndpointPort(8081)]}),
 		buildSlice('shop/web', [buildEndpoint('fd00::1')], {name: 'c'}),
 	];
-	const found = mergeEndpoints(slices, 'IPv4', http, thisNode).map(({backend}) => `${backend.address}:${backend.port}`);
+	const found = mergeEndpoints(slices, 'IPv4', http, thisNode).backends.map(({address, port}) => `${address}:${port}`);
 	t.deepEqual(found, ['10.0.0.1:8080', '10.0.0.2:8081']);
-	t.deepEqual(mergeEndpoints(slices, 'IPv6', http, thisNode).length, 1);
-	t.deepEqual(mergeEndpoints(slices, 'IPv4', {name: '', protocol: 'TCP'}, thisNode), []);
+	t.deepEqual(mergeEndpoints(slices, 'IPv6', http, thisNode).backends.length, 1);
+	t.deepEqual(mergeEndpoints(slices, 'IPv4', {name: '', protocol: 'TCP'}, thisNode).backends, []);
 });
 
 test('an endpoint is local when its node is this one, and not when it names none', (t) => {
@@ -44,7 +44,7 @@ test('an endpoint is local when its node is this one, and not when it names none
 		buildEndpoint('10.0.0.3', {nodeName: undefined}),
 	);
 	t.deepEqual(
-		locals.map(({backend}) => backend.local),
+		locals.backends.map(({local}) => local),
 		[true, false, false],
 	);
 });
@@ -54,11 +54,9 @@ for (const many of [0, 20]) {
 		const others = Array.from({length: many}, (_, index) => buildEndpoint(`10.1.0.${index}`));
 		const pick = (...twins: readonly Endpoint[]) => {
 			const slices = twins.map((twin, index) => buildSlice('shop/web', [twin, ...others], {name: String(index)}));
-			const found = mergeEndpoints(slices, 'IPv4', http, thisNode);
+			const found = mergeEndpoints(slices, 'IPv4', http, thisNode).endpoints;
 			t.is(found.length, many + 1);
-			return twins.indexOf(
-				found.find(({endpoint}) => endpoint.address === twins[0]?.address)?.endpoint ?? buildEndpoint('::1'),
-			);
+			return twins.indexOf(found.find(({address}) => address === twins[0]?.address) ?? buildEndpoint('::1'));
 		};
 		const [live, ending] = [
 			buildEndpoint('10.0.0.1', {ready: false, pod: 'new'}),
@@ -76,7 +74,7 @@ test('one address with two ports is two endpoints', (t) => {
 	const slices = [8080, 8081].map((port) =>
 		buildSlice('shop/web', [buildEndpoint('10.0.0.1')], {name: `${port}`, ports: [buildEndpointPort(port)]}),
 	);
-	t.is(mergeEndpoints(slices, 'IPv4', http, thisNode).length, 2);
+	t.is(mergeEndpoints(slices, 'IPv4', http, thisNode).backends.length, 2);
 });
 
 test('policy Cluster takes the ready endpoints, wherever they are', (t) => {
