@@ -27,7 +27,10 @@ export async function tableText(kernel: Kernel, family: Family): Promise<string>
 }
 
 function digest(value: unknown): string {
-	return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8);
+	return createHash('sha256')
+		.update(JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part)))
+		.digest('hex')
+		.slice(0, 8);
 }
 
 function contentLines({held, clusterIps, hairpins, verdicts, bounds, foreign}: Contents): string[] {
@@ -36,7 +39,13 @@ function contentLines({held, clusterIps, hairpins, verdicts, bounds, foreign}: C
 		`cluster-ips ${clusterIps.toSorted().join(' ')}`,
 		`hairpin ${hairpins.toSorted().join(' ')}`,
 		...Object.entries(verdicts).map(([set, actions]) => `${set} ${[...actions].map(printAction).toSorted().join(' ')}`),
-		...Object.entries(bounds).map(([set, texts]) => `${set} ${texts.toSorted().join(' ')}`),
+		...Object.entries(bounds).map(
+			([set, texts]) =>
+				`${set} ${texts
+					.filter((one) => !/^0+-$/.test(one))
+					.toSorted()
+					.join(' ')}`,
+		),
 		...foreign.map((element) => `foreign ${JSON.stringify(element)}`),
 	];
 }

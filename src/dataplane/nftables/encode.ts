@@ -168,6 +168,9 @@ function encodeSet(writer: Writer, op: OpOf<'set'>, family: Family, id: number):
 	}
 }
 
+/** NF_ACCEPT: a packet that no rule decides goes on. */
+const accept = 1;
+
 function encodeChain(writer: Writer, {verb, name, hook}: OpOf<'chain'>, at: Place): void {
 	if (verb === 'flush') {
 		encodeMessage(writer, header(nftables.rule.delete, verb), nftables.rule.layout, {...at, chain: name});
@@ -175,7 +178,7 @@ function encodeChain(writer: Writer, {verb, name, hook}: OpOf<'chain'>, at: Plac
 	}
 
 	const type = verb === 'add' ? nftables.chain.new : nftables.chain.delete;
-	const hooked = hook && {type: 'nat', hook: {hooknum: hooks[hook.hook], priority: hook.priority}};
+	const hooked = hook && {type: 'nat', policy: accept, hook: {hooknum: hooks[hook.hook], priority: hook.priority}};
 	encodeMessage(writer, header(type, verb), nftables.chain.layout, {...at, name, ...hooked});
 }
 

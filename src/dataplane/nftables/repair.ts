@@ -152,7 +152,7 @@ const natRangeFlags = 0x3;
 const zeroByDefault = new Set(['lookup flags', 'numgen offset', 'bitwise op', 'reject code']);
 
 function printAttribute([name, value]: readonly [string, unknown]): string {
-	return `${name} ${JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))}`;
+	return `${name} ${JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))}`;
 }
 
 /** Elements that lead to the actions and are not there, one map after the other. */

@@ -1,0 +1,243 @@
+import anyTest, {type TestFn} from 'ava';
+import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
+import type {TableForm} from '../../src/dataplane/nftables/table.ts';
+import {exec} from '../../src/kernel/exec.ts';
+import {Nftables} from '../../src/kernel/nftables.ts';
+import {type Family, families} from '../../src/net/address.ts';
+import type {Plan} from '../../src/plan/plan.ts';
+import {Pipeline, readList} from '../lab/pipeline.ts';
+import {readScenarios} from '../lab/scenario.ts';
+import {buildFrontend, buildPlan} from '../support/frontends.ts';
+import {tableText} from '../support/table-text.ts';
+
+type Context = {started: NftablesDataplane[]; kernel: Nftables};
+
+const test = anyTest.serial as TestFn<Context>;
+const {signal} = new AbortController();
+
+test.beforeEach((t) => {
+	t.context = {started: [], kernel: new Nftables()};
+});
+
+test.afterEach.always(async (t) => {
+	for (const dataplane of t.context.started) {
+		dataplane.close();
+	}
+
+	t.context.kernel.close();
+	await exec('nft', ['flush', 'ruleset']); // what persists has no owner any more
+});
+
+function start(context: Context, form?: TableForm): NftablesDataplane {
+	const dataplane = new NftablesDataplane({kernel: new Nftables(), ...(form !== undefined && {form})});
+	context.started.push(dataplane);
+	return dataplane;
+}
+
+/** The listing of all tables; the line that only an owned table has is left out, as nft 1.0.6 cannot read it. */
+async function list(...options: readonly string[]): Promise<string> {
+	const {stdout} = await exec('nft', [...options, 'list', 'ruleset']);
+	return stdout.replaceAll(/^\s*flags owner.*\n/gm, '').replaceAll(/table ip6? fairlead-guard \{.*?\n\}\n/gs, '');
+}
+
+async function text(context: Context, family: Family = 'IPv4'): Promise<string> {
+	return await tableText(context.kernel, family);
+}
+
+const web = buildFrontend({target: '10.128.0.1! 10.128.1.1 10.128.1.2'});
+const api = buildFrontend({
+	kind: 'loadBalancerIP',
+	address: '203.0.113.7',
+	name: 'api',
+	masquerade: 'node',
+	target: '10.128.0.1! 10.128.1.1',
+	local: '10.128.0.1!',
+	sourceRanges: ['198.51.100.0/24', '10.128.0.0/9'],
+});
+const six = buildFrontend({
+	address: 'fd00:96::a',
+	target: 'fd00:128::1! fd00:128:1::1',
+	sourceRanges: ['2001:db8::/32'],
+});
+const plan = buildPlan([web, api, six]);
+
+function planOf(scenario: ReturnType<typeof readScenarios>[number]): Plan {
+	const pipeline = new Pipeline(scenario.flags);
+	pipeline.put(readList(scenario.objectsPath));
+	return pipeline.plan;
+}
+
+test('nft takes every golden file, and the kernel then has what we would have sent', async (t) => {
+	for (const scenario of readScenarios()) {
+		await exec('nft', ['--check', '-f', scenario.rulesetPath]);
+		await exec('nft', ['-f', scenario.rulesetPath]);
+		const byNft = await Promise.all(families.map(async (family) => await text(t.context, family)));
+		await exec('nft', ['flush', 'ruleset']);
+		const dataplane = start(t.context);
+		t.deepEqual((await dataplane.sync(planOf(scenario), true, signal)).refused, [], scenario.name);
+		for (const [index, family] of families.entries()) {
+			t.is(await text(t.context, family), byNft[index] ?? '', scenario.name);
+		}
+
+		await dataplane.cleanup();
+	}
+});
+
+test('nft lists the whole table, and loading the listing into an empty kernel gives the same listing', async (t) => {
+	const scenarios = readScenarios().filter(({name}) => /source-ranges|hairpin|sctp|interface-prefix/.test(name));
+	t.is(scenarios.length, 4);
+	for (const scenario of scenarios) {
+		const dataplane = start(t.context, 'guarded');
+		await dataplane.sync(planOf(scenario), true, signal);
+		const listing = await list();
+		const json: unknown = JSON.parse(await list('--json'));
+		t.like(json, {nftables: [{metainfo: {json_schema_version: 1}}]});
+		await dataplane.cleanup();
+		t.is(await list(), '');
+		await exec('nft', ['-f', '-'], {input: listing});
+		t.is(await list(), listing, scenario.name);
+		await exec('nft', ['flush', 'ruleset']);
+	}
+});
+
+for (const form of ['owned', 'guarded'] as const) {
+	test(`a new process adopts the ${form} table and has nothing to send, nor the one that made it`, async (t) => {
+		const first = start(t.context, form);
+		t.deepEqual((await first.sync(plan, true, signal)).refused, []);
+		t.is((await first.sync(plan, true, signal)).operations, 0);
+		const listing = await list();
+		first.close();
+		const second = start(t.context);
+		t.deepEqual(await second.sync(plan, true, signal), {operations: 0, refused: []});
+		t.is(await list(), listing);
+	});
+
+	test(`cleanup of the ${form} table leaves nothing`, async (t) => {
+		const dataplane = start(t.context, form);
+		await dataplane.sync(plan, true, signal);
+		await dataplane.cleanup();
+		t.is((await exec('nft', ['list', 'ruleset'])).stdout, '');
+		await dataplane.cleanup();
+	});
+}
+
+test('an owned table passes a foreign flush by, and nobody else may delete it while we live', async (t) => {
+	await start(t.context, 'owned').sync(plan, true, signal);
+	const before = await list();
+	await exec('nft', ['flush', 'ruleset']);
+	t.is(await list(), before);
+	await t.throwsAsync(exec('nft', ['delete', 'table', 'ip', 'fairlead']), {message: /not permitted/});
+});
+
+test('a foreign flush takes a guarded table but not the guard, and the next sync brings the table back', async (t) => {
+	const dataplane = start(t.context, 'guarded');
+	await dataplane.sync(plan, true, signal);
+	const before = await text(t.context);
+	await exec('nft', ['flush', 'ruleset']);
+	t.regex((await exec('nft', ['list', 'ruleset'])).stdout, /table ip fairlead-guard/);
+	t.is(await text(t.context), 'no table');
+	await dataplane.sync(plan, true, signal);
+	t.is(await text(t.context), before);
+});
+
+test('a guarded table is taken for what it is by a process that could own it, and made anew where that is asked for', async (t) => {
+	await start(t.context, 'guarded').sync(plan, true, signal);
+	t.is((await start(t.context).sync(plan, true, signal)).operations, 0);
+	const outcome = await start(t.context, 'owned').sync(plan, true, signal);
+	t.true(outcome.operations > 100);
+	t.regex((await exec('nft', ['list', 'ruleset'])).stdout, /flags owner/);
+});
+
+/** Each does one thing that we would not, to a table that was right. */
+const edits: Readonly<Record<string, string>> = {
+	'a rule at the end of a chain': 'add rule ip fairlead incoming counter drop',
+	'a rule in front': 'insert rule ip fairlead prerouting accept',
+	'an empty chain of ours': 'flush chain ip fairlead lb-3',
+	'all rules gone': 'flush table ip fairlead',
+	'a chain of no use':
+		'add chain ip fairlead stranger; add rule ip fairlead stranger counter; add rule ip fairlead incoming goto stranger',
+	'a base chain of its own': 'add chain ip fairlead stranger { type filter hook input priority 0; policy drop; }',
+	'a base chain deleted': 'flush chain ip fairlead output; delete chain ip fairlead output',
+	'an element of no Service': 'add element ip fairlead services { 10.96.9.9 . tcp . 99 : 1:3 }',
+	'an action that we have not': 'add element ip fairlead services { 10.96.9.9 . tcp . 99 : 7:3 }',
+	'an element of another protocol': 'add element ip fairlead services { 10.96.0.10 . icmp . 80 : 1:3 }',
+	'a slot behind the end': 'add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 7 : 10.128.1.9 . 80 }',
+	'a slot that no list has': 'add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 70000 : 10.128.1.9 . 80 }',
+	'a slot emptied': 'delete element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 }',
+	'a slot with another backend':
+		'delete element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 }; add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 : 10.128.1.9 . 80 }',
+	'a service gone': 'delete element ip fairlead services { 10.96.0.10 . tcp . 80 }',
+	'a service without comment':
+		'delete element ip fairlead services { 10.96.0.10 . tcp . 80 }; add element ip fairlead services { 10.96.0.10 . tcp . 80 : 1:3 }',
+	'a cluster IP of nobody': 'add element ip fairlead cluster-ips { 10.96.9.9 }',
+	'a pair of nobody': 'add element ip fairlead hairpin { 10.128.0.9 . 10.128.0.9 }',
+	'a pair of two': 'add element ip fairlead hairpin { 10.128.0.9 . 10.128.0.8 }',
+	'a verdict turned round':
+		'delete element ip fairlead verdicts { 3:2 }; add element ip fairlead verdicts { 3:2 : accept }',
+	'a verdict of nobody': 'add element ip fairlead verdicts { 9:9 : drop }',
+	'a filtered Service opened': 'add element ip fairlead source-ranges { 203.0.113.7 . tcp . 443 . 0.0.0.0/0 }',
+	'a source range gone': 'delete element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 198.51.100.0/24 }',
+	'a range that is no prefix': 'add element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 192.0.2.3-192.0.2.9 }',
+	'a service network more': 'add element ip fairlead service-cidrs { 192.0.2.0/24 }',
+	'a pod network less': 'flush set ip fairlead local-pods',
+	'a set of its own':
+		'add set ip fairlead strangers { type ipv4_addr; }; add rule ip fairlead incoming ip saddr @strangers drop',
+	'a frontend masqueraded': 'add element ip fairlead external { 203.0.113.7 . tcp . 80 }',
+};
+
+test('whatever another process does to the table, the next sync makes it right again', async (t) => {
+	const dataplane = start(t.context, 'guarded');
+	await dataplane.sync(plan, true, signal);
+	const right = await text(t.context);
+	for (const [what, commands] of Object.entries(edits)) {
+		await exec('nft', ['-f', '-'], {
+			input: `${commands.replaceAll('; add', '\nadd').replaceAll('; delete', '\ndelete')}\n`,
+		});
+		t.not(await text(t.context), right, what);
+		const {operations, refused} = await dataplane.sync(plan, true, signal);
+		t.deepEqual(refused, [], what);
+		t.true(operations > 0, what);
+		t.is(await text(t.context), right, what);
+		t.is((await dataplane.sync(plan, true, signal)).operations, 0, what);
+	}
+});
+
+test('a table of our name that is not ours, or of another layout, is made anew', async (t) => {
+	for (const stranger of [
+		'table ip fairlead { chain x { type filter hook input priority 0; policy accept; }; }',
+		'table ip fairlead { comment "fairlead layout 99"; }',
+		'table ip fairlead { comment "fairlead layout 1"; set services { type ipv4_addr; }; }',
+	]) {
+		await exec('nft', ['-f', '-'], {input: stranger});
+		const dataplane = start(t.context);
+		t.deepEqual((await dataplane.sync(plan, true, signal)).refused, []);
+		t.regex(await list(), /map services/);
+		t.is((await dataplane.sync(plan, true, signal)).operations, 0);
+		await dataplane.cleanup();
+	}
+});
+
+test('a Service that the kernel refuses is named with the operation and the kernel’s reason, and all others are in force', async (t) => {
+	const dataplane = start(t.context);
+	const clash = buildFrontend({...sourceRangesThatOverlap(), name: 'clash'});
+	const {refused} = await dataplane.sync(buildPlan([web, clash, api]), true, signal);
+	t.is(refused.length, 1);
+	t.deepEqual(refused[0]?.service, clash.service);
+	t.regex(
+		refused[0]?.error.message ?? '',
+		/^cannot add element ip fairlead source-ranges \{ 203\.0\.113\.9 .* \}: E\w+$/,
+	);
+	const all = await text(t.context);
+	t.regex(all, /10\.96\.0\.10 TCP 80/);
+	t.regex(all, /203\.0\.113\.7 TCP 80/);
+	t.notRegex(all, /203\.0\.113\.9/);
+});
+
+/** A planner collapses ranges; one that did not would be refused by the kernel. */
+function sourceRangesThatOverlap() {
+	return {
+		kind: 'loadBalancerIP',
+		address: '203.0.113.9',
+		sourceRanges: ['198.51.100.0/24', '198.51.100.0/25'],
+	} as const;
+}
