@@ -23,7 +23,11 @@ export function* changeMix(size: {
 				endpoints.push(endpoint(spareAddress(step), step));
 				break;
 			case 1:
-				endpoints.shift();
+				// the first that is ready: without another nothing would change in the kernel
+				endpoints.splice(
+					endpoints.findIndex(({ready}) => ready),
+					1,
+				);
 				break;
 			case 2:
 				flip(endpoints, Math.floor(random() * endpoints.length));

@@ -6,6 +6,7 @@ import {Inbox} from '../../src/daemon/inbox.ts';
 import {Reconciler} from '../../src/daemon/reconciler.ts';
 import type {Dataplane, Outcome} from '../../src/dataplane/dataplane.ts';
 import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
+import {Nftables} from '../../src/kernel/nftables.ts';
 import type {Change} from '../../src/model/change.ts';
 import {parsePrefix} from '../../src/net/prefix.ts';
 import {openLog} from '../../src/observe/log.ts';
@@ -52,7 +53,7 @@ process.on('message', (message: ToSubject) => {
 });
 
 async function measure(mix: readonly Change[]): Promise<RunFigures> {
-	const dataplane = new Watched(new NftablesDataplane());
+	const dataplane = new Watched(new NftablesDataplane({kernel: new Nftables()}));
 	const turns = watchTurns();
 	const reconciler = new Reconciler({
 		sources: ['files'],

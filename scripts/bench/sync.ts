@@ -11,6 +11,9 @@ import {median, percentile, table} from './numbers.ts';
 import {kubeProxyRuleset} from './peer.ts';
 import type {FromSubject, RunFigures, ToSubject} from './subject.ts';
 
+/** As the daemon's start gives it to itself, see src/cli/fairlead.js. */
+const heapFlag = '--max-semi-space-size=8';
+
 type Options = {
 	readonly sizes: readonly number[];
 	readonly endpoints: number;
@@ -83,7 +86,7 @@ function print(figures: readonly SizeFigures[], {json}: Options): void {
 
 /** A daemon without its command line, in a network namespace of its own; the objects are made here and handed over. */
 async function runSubject(services: number, {endpoints, changes}: Options, seed: number): Promise<RunFigures> {
-	const subject = inNamespace([process.execPath, join(import.meta.dirname, 'subject.ts')], 'ipc');
+	const subject = inNamespace([process.execPath, heapFlag, join(import.meta.dirname, 'subject.ts')], 'ipc');
 	const answered = new Promise<RunFigures>((resolve, reject) => {
 		subject.on('message', (message: FromSubject) => resolve(message));
 		subject.once('exit', (code) => reject(new Error(`the measured process ended with ${code}`)));
