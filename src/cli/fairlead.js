@@ -73,7 +73,7 @@ async function start() {
 
 	process.stderr.write(
 		`fairlead: cannot run on Node.js ${process.versions.node}: it needs ${needed.join('.')} or newer; ` +
-			'run `npm ci` in the folder of Fairlead to get one beside it, or install one from https://nodejs.org\n',
+			'run scripts/setup in the folder of Fairlead to get one beside it, or install one from https://nodejs.org\n',
 	);
 	process.exitCode = 1;
 }
