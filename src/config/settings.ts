@@ -20,7 +20,7 @@ export type Setting = {
 	readonly field?: string;
 };
 
-type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
+export type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
 
 const rows = {
 	objects: {

@@ -2,10 +2,11 @@ import {isatty} from 'node:tty';
 import {type DestinationStream, pino, stdTimeFunctions} from 'pino';
 import {describeError} from './error-fields.ts';
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+export const logLevels = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 /** Facts beside the message. `error` may hold anything that was caught; it is printed with code, hint and causes. */
-type LogFields = Readonly<Record<string, unknown>>;
+export type LogFields = Readonly<Record<string, unknown>>;
 
 type Write = (message: string, fields?: LogFields) => void;
 

@@ -104,6 +104,13 @@ function elements(payload: Uint8Array): string[] {
 	return texts;
 }
 
+function encode(ops: readonly Op[], family: Family): Uint8Array {
+	const encoder = new Encoder(family);
+	encoder.begin();
+	encoder.add(ops);
+	return encoder.finish();
+}
+
 function messagesOf(bytes: Uint8Array): Uint8Array[] {
 	const messages: Uint8Array[] = [];
 	for (let at = 0; at < bytes.length; at += messages.at(-1)?.length ?? bytes.length) {
@@ -120,7 +127,7 @@ for (const family of families) {
 			const ops = opsOf(family, detector);
 			const {stdout, stderr} = await exec('nft', ['--debug=mnl', '--check', '-f', '-'], {input: print(ops, family)});
 			const theirs = new Set(describe(parseDebug(stdout + stderr)));
-			const ours = new Set(describe(messagesOf(new Encoder(family).encode(ops))));
+			const ours = new Set(describe(messagesOf(encode(ops, family))));
 			t.true(ours.size > 80, `${ours.size} objects`);
 			t.deepEqual(ours.difference(theirs), new Set(), 'ours alone');
 			t.deepEqual(theirs.difference(ours), new Set(), 'of nft alone');

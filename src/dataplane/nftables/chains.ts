@@ -17,14 +17,14 @@ function addRule(chain: string, rule: Chain['rules'][number]): Op {
 
 /** What makes `action` one that a frontend can name: the chain of a balancing one, then the elements that lead to it. */
 export function addAction(action: Action): Op[] {
-	const elements = elementsOf(action).map((element): Op => ({verb: 'add', kind: 'element', element}));
+	const elements = elementsOf(action).map((element): Op => ({verb: 'add', kind: 'element', ...element}));
 	return isBalance(action) ? [...addChain(chainOf(action)), ...elements] : elements;
 }
 
 /** Takes balancing actions away again; their chains stay, empty. See {@link removeChains}. */
 export function removeActions(actions: readonly Action[]): Op[] {
 	return actions.flatMap((action) => [
-		...elementsOf(action).map((element): Op => ({verb: 'delete', kind: 'element', element})),
+		...elementsOf(action).map((element): Op => ({verb: 'delete', kind: 'element', ...element})),
 		{verb: 'flush', kind: 'chain', name: chainOf(action).name},
 	]);
 }

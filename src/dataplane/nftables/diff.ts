@@ -3,7 +3,7 @@ import {printPrefix} from '../../net/prefix.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import {type Action, isBalance} from './actions.ts';
 import {addAction} from './chains.ts';
-import {countUser, type Delta, type References} from './references.ts';
+import {countUser, type Delta, type References, type Turnover} from './references.ts';
 import {type Element, type Fragment, firstLocalSlot, type Held, type Op, type Slot} from './ruleset.ts';
 
 /** What frontends share: addresses in `cluster-ips`, pairs in `hairpin`, chains of balancing actions. */
@@ -21,6 +21,12 @@ export type SharedDelta = {
 	readonly balances: Delta<Action>;
 };
 
+export type SharedTurnover = {
+	readonly clusterIps: Turnover<Address>;
+	readonly hairpins: Turnover<Address>;
+	readonly balances: Turnover<Action>;
+};
+
 /**
  * What the kernel has for one service key, and what it shall have; absent is nothing. The slots of `after` are
  * arranged (see slots.ts). Only a `before` that is a fragment was counted as a user of what is shared.
@@ -32,37 +38,45 @@ export type Difference = {
 };
 
 /**
- * The operations that make every `before` an `after`, to be sent as one transaction. Order is contract:
- *
- * 1. chains, then the elements that name them: an element may only name what is there (ENOENT);
- * 2. for each set, what goes before what comes: the kernel refuses a second element of one key (EEXIST), and a
- *    narrower interval inside a wider one. It has no "replace": a changed value is a deletion and an addition;
- * 3. endpoints, then policies and shared sets, then `services`: nothing is led to what is not there yet.
- *
- * Chains that nobody uses any more are no part of it: see {@link removeActions}.
+ * The operations that make every `before` an `after`, apart from what is shared: see {@link diffShared}, whose
+ * operations belong in the same transaction. Order is contract: for each set, what goes before what comes. The kernel
+ * refuses a second element of one key (EEXIST), and a narrower interval inside a wider one; it has no "replace", so a
+ * changed value is a deletion and an addition in one transaction.
  */
-export function diff(differences: readonly Difference[], shared: Shared, delta: SharedDelta): Op[] {
+export function diff(differences: readonly Difference[]): Op[] {
 	const ops: Op[] = [];
-	for (const action of shared.balances.turnover(delta.balances).added) {
-		ops.push(...addAction(action));
+	for (const part of [endpoints, sourceRanges, policies, services]) {
+		for (const {before, after} of differences) {
+			part(ops, before, after);
+		}
 	}
 
-	each(differences, ops, endpoints);
-	each(differences, ops, sourceRanges);
-	each(differences, ops, policies);
-	const {clusterIps, hairpins} = shared;
-	turnOver(ops, 'hairpin', hairpins.turnover(delta.hairpins), shared.keepUnused);
-	turnOver(ops, 'cluster-ips', clusterIps.turnover(delta.clusterIps), shared.keepUnused);
-	each(differences, ops, services);
 	return ops;
 }
 
-type Part = (ops: Op[], before: Held | undefined, after: Fragment | undefined) => void;
+/**
+ * The operations for what frontends begin or cease to share. Order is contract: a chain, its rules, and then the
+ * elements that lead to it (ENOENT). Elements of `services` name actions by number, so they may come before. Chains
+ * that nobody uses any more are no part of it: see {@link removeActions}.
+ */
+export function diffShared({balances, hairpins, clusterIps}: SharedTurnover): Op[] {
+	const ops = balances.added.flatMap(addAction);
+	turnOver(ops, 'hairpin', hairpins);
+	turnOver(ops, 'cluster-ips', clusterIps);
+	return ops;
+}
 
-function each(differences: readonly Difference[], ops: Op[], part: Part): void {
-	for (const {before, after} of differences) {
-		part(ops, before, after);
-	}
+/** What of the shared things comes and goes with `delta`. */
+export function sharedTurnover(
+	{clusterIps, hairpins, balances, keepUnused}: Shared,
+	delta: SharedDelta,
+): SharedTurnover {
+	const kept = <K>(turnover: Turnover<K>): Turnover<K> => (keepUnused ? {...turnover, unused: []} : turnover);
+	return {
+		clusterIps: kept(clusterIps.turnover(delta.clusterIps)),
+		hairpins: kept(hairpins.turnover(delta.hairpins)),
+		balances: kept(balances.turnover(delta.balances)),
+	};
 }
 
 /** By how much the users of shared things change. */
@@ -124,18 +138,17 @@ function changeSlots(
 		return;
 	}
 
-	for (const [index, slot] of from.entries()) {
+	for (let index = 0; index < from.length; index++) {
+		const slot = from[index];
 		if (slot !== undefined && before !== undefined && !sameSlot(slot, to[index])) {
-			const element: Element = {set: 'endpoints', at: before, slot: first + index, to: slot};
-			ops.push({verb: 'delete', kind: 'element', element, owner: after?.owner ?? before.owner});
+			ops.push({verb: 'delete', kind: 'element', set: 'endpoints', at: before, slot: first + index, to: slot});
 		}
 	}
 
 	for (let index = 0; index < to.length; index++) {
 		const slot = to[index];
 		if (slot !== undefined && after !== undefined && !sameSlot(slot, from[index])) {
-			const element: Element = {set: 'endpoints', at: after, slot: first + index, to: slot};
-			ops.push({verb: 'add', kind: 'element', element, owner: after.owner});
+			ops.push({verb: 'add', kind: 'element', set: 'endpoints', at: after, slot: first + index, to: slot});
 		}
 	}
 }
@@ -154,36 +167,35 @@ function sourceRanges(ops: Op[], before: Held | undefined, after: Fragment | und
 	const kept = new Set(from.map(printPrefix)).intersection(new Set(to.map(printPrefix)));
 	for (const source of from) {
 		if (before !== undefined && !kept.has(printPrefix(source))) {
-			change(ops, {set: 'source-ranges', at: before, source}, undefined, after ?? before);
+			change(ops, {set: 'source-ranges', at: before, source}, undefined);
 		}
 	}
 
 	for (const source of to) {
 		if (after !== undefined && !kept.has(printPrefix(source))) {
-			change(ops, undefined, {set: 'source-ranges', at: after, source}, after);
+			change(ops, undefined, {set: 'source-ranges', at: after, source});
 		}
 	}
 }
 
 function policies(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
-	const owner = after ?? before;
 	if (before?.clusterPolicy !== after?.clusterPolicy) {
-		change(ops, policy('cluster-policy', before), policy('cluster-policy', after), owner);
+		change(ops, policy('cluster-policy', before), policy('cluster-policy', after));
 	}
 
 	if (before?.localPolicy !== after?.localPolicy) {
-		change(ops, policy('local-policy', before), policy('local-policy', after), owner);
+		change(ops, policy('local-policy', before), policy('local-policy', after));
 	}
 
 	if ((before?.external ?? false) !== (after?.external ?? false)) {
 		const element = (held: Held | undefined) => (held?.external ? ({set: 'external', at: held} as const) : undefined);
-		change(ops, element(before), element(after), owner);
+		change(ops, element(before), element(after));
 	}
 
 	if ((before?.externalLocal ?? false) !== (after?.externalLocal ?? false)) {
 		const element = (held: Held | undefined) =>
 			held?.externalLocal ? ({set: 'external-local', at: held} as const) : undefined;
-		change(ops, element(before), element(after), owner);
+		change(ops, element(before), element(after));
 	}
 }
 
@@ -194,7 +206,7 @@ function policy(set: 'cluster-policy' | 'local-policy', held: Held | undefined):
 
 function services(ops: Op[], before: Held | undefined, after: Fragment | undefined): void {
 	if (before?.action !== after?.action || before?.comment !== after?.comment) {
-		change(ops, service(before), service(after), after ?? before);
+		change(ops, service(before), service(after));
 	}
 }
 
@@ -204,24 +216,22 @@ function service(held: Held | undefined): Element | undefined {
 		: {set: 'services', at: held, action: held.action, comment: held.comment};
 }
 
-function change(ops: Op[], from: Element | undefined, to: Element | undefined, {owner}: Partial<Held> = {}): void {
+function change(ops: Op[], from: Element | undefined, to: Element | undefined): void {
 	if (from !== undefined) {
-		ops.push({verb: 'delete', kind: 'element', element: from, owner});
+		ops.push({verb: 'delete', kind: 'element', ...from});
 	}
 
 	if (to !== undefined) {
-		ops.push({verb: 'add', kind: 'element', element: to, owner});
+		ops.push({verb: 'add', kind: 'element', ...to});
 	}
 }
 
-type Turnover = {readonly added: readonly Address[]; readonly unused: readonly Address[]};
-
-function turnOver(ops: Op[], set: 'cluster-ips' | 'hairpin', {added, unused}: Turnover, keepUnused: boolean): void {
-	for (const address of keepUnused ? [] : unused) {
-		ops.push({verb: 'delete', kind: 'element', element: {set, address}});
+function turnOver(ops: Op[], set: 'cluster-ips' | 'hairpin', {added, unused}: Turnover<Address>): void {
+	for (const address of unused) {
+		ops.push({verb: 'delete', kind: 'element', set, address});
 	}
 
 	for (const address of added) {
-		ops.push({verb: 'add', kind: 'element', element: {set, address}});
+		ops.push({verb: 'add', kind: 'element', set, address});
 	}
 }

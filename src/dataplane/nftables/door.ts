@@ -17,12 +17,29 @@ export type Door = {
 	read(signal: AbortSignal): Promise<Found | undefined>;
 	/** What is in its sets. */
 	readContents(found: Found, signal: AbortSignal): Promise<Contents>;
-	/**
-	 * All of the operations happen, or none does.
-	 *
-	 * @returns those because of which none did
-	 */
-	send(ops: readonly Op[]): Promise<readonly Refused[]>;
+	/** Opens a transaction. More than one may be open, but only one is sent at a time. */
+	begin(): Transaction;
 	/** Keeps conntrack and NAT on while this process lives, whatever becomes of the table; or no longer. */
 	guard(on: boolean): Promise<void>;
 };
+
+/** Operations that happen all together, or not at all. */
+export type Transaction = {
+	/** How many operations there are. */
+	readonly length: number;
+	/** Adds operations behind those that are there. They are encoded now, while another transaction may be on its way. */
+	add(ops: readonly Op[]): void;
+	/**
+	 * Ends the transaction. Without operations it is none.
+	 *
+	 * @returns the operations because of which nothing happened; none when all did
+	 */
+	send(): Promise<readonly Refused[]>;
+};
+
+/** Makes all of `ops` happen, or none. @returns as {@link Transaction.send} */
+export async function sendAll(door: Door, ops: readonly Op[]): Promise<readonly Refused[]> {
+	const transaction = door.begin();
+	transaction.add(ops);
+	return await transaction.send();
+}

@@ -14,6 +14,9 @@ export class ElementForm {
 	readonly #service: Uint8Array;
 	readonly #slot: Uint8Array;
 	readonly #slotView: DataView;
+	/** Whose key stands in front of the slot: the slots of one frontend follow each other. */
+	#slotAt: ServiceKey | undefined;
+	#slotEnd = 0;
 	readonly #range: Uint8Array;
 	readonly #rangeEnd: Uint8Array;
 	readonly #pair: Uint8Array;
@@ -81,12 +84,9 @@ export class ElementForm {
 	#setKey(element: Element): void {
 		const scratch = this.#scratch;
 		switch (element.set) {
-			case 'endpoints': {
-				const at = this.#writeService(this.#slot, element.at);
-				this.#slotView.setUint32(at, element.slot, littleEndian);
-				scratch.key = this.#slot;
+			case 'endpoints':
+				this.#setSlot(element.at, element.slot);
 				return;
-			}
 			case 'services':
 			case 'cluster-policy':
 			case 'local-policy':
@@ -117,6 +117,16 @@ export class ElementForm {
 			case 'local-pods':
 				this.#setAddress(element.prefix.address);
 		}
+	}
+
+	#setSlot(at: ServiceKey, slot: number): void {
+		if (at !== this.#slotAt) {
+			this.#slotEnd = this.#writeService(this.#slot, at);
+			this.#slotAt = at;
+		}
+
+		this.#slotView.setUint32(this.#slotEnd, slot, littleEndian);
+		this.#scratch.key = this.#slot;
 	}
 
 	#setAddress(address: Address): void {

@@ -1,6 +1,7 @@
 import type {Family} from '../../net/address.ts';
 import {lastAddress, type Prefix} from '../../net/prefix.ts';
 import {encodeMessage, type RequestHeader} from '../../wire/body.ts';
+import {elementIndexAt} from '../../wire/element-reader.ts';
 import {ElementWriter} from '../../wire/elements.ts';
 import type {Expression} from '../../wire/expressions.ts';
 import {messageFlags} from '../../wire/message.ts';
@@ -13,6 +14,9 @@ import {tableComment} from './print.ts';
 import {program} from './programs.ts';
 import {type Op, tableName} from './ruleset.ts';
 
+/** A message: where it starts, its first operation, and how many elements each of them takes on the wire. */
+type Sent = {readonly start: number; readonly first: number; readonly elementsEach: number};
+
 /**
  * Operations as the messages of one transaction, and back from a refused message to its operation. One is used for
  * one transaction after another, and keeps its buffer.
@@ -22,11 +26,8 @@ export class Encoder {
 	readonly #writer = new Writer(512 * 1024);
 	readonly #list: ElementWriter;
 	readonly #form: ElementForm;
-	#ops: readonly Op[] = [];
-	/** Byte at which each operation starts. */
-	#starts: number[] = [];
-	/** Each message: the byte at which it starts, and its first operation. */
-	#messages: {readonly start: number; readonly first: number}[] = [];
+	#ops: Op[] = [];
+	#messages: Sent[] = [];
 	/** Operation that opened the message which more elements can join. */
 	#open: ElementOp | undefined;
 	#sets = 0;
@@ -37,23 +38,36 @@ export class Encoder {
 		this.#form = new ElementForm(family);
 	}
 
-	/** The messages of a transaction; valid until the next call. */
-	encode(ops: readonly Op[]): Uint8Array {
+	/** Begins another transaction; the bytes of the one before are gone. */
+	begin(): void {
 		this.#writer.reset();
-		this.#ops = ops;
-		this.#starts = [];
+		this.#ops = [];
 		this.#messages = [];
+		this.#open = undefined;
+	}
+
+	/** How many operations the transaction has. */
+	get length(): number {
+		return this.#ops.length;
+	}
+
+	/** Appends operations to the transaction. */
+	add(ops: readonly Op[]): void {
 		for (const op of ops) {
 			if (isElement(op)) {
 				this.#encodeElement(op);
 			} else {
 				this.#closeList();
-				this.#beginMessage();
-				this.#starts.push(this.#writer.length);
+				this.#messages.push({start: this.#writer.length, first: this.#ops.length, elementsEach: 1});
 				this.#encodeOp(op);
 			}
-		}
 
+			this.#ops.push(op);
+		}
+	}
+
+	/** The messages of the transaction; valid until the next begins. */
+	finish(): Uint8Array {
 		this.#closeList();
 		return this.#writer.written();
 	}
@@ -70,37 +84,29 @@ export class Encoder {
 			return undefined;
 		}
 
-		const end = this.#messages[index + 1]?.first ?? this.#ops.length;
-		if (end - message.first === 1) {
-			return this.#ops[message.first];
+		const next = this.#messages[index + 1];
+		const ops = this.#ops.slice(message.first, next?.first);
+		if (ops.length <= 1 || offset === undefined) {
+			return ops.length === 1 ? ops[0] : undefined;
 		}
 
-		const at = message.start + (offset ?? -1);
-		const starts = this.#starts.slice(message.first, end);
-		const found = starts.findLastIndex((start) => start <= at);
-		return found < 0 ? undefined : this.#ops[message.first + found];
-	}
-
-	#beginMessage(): void {
-		this.#messages.push({start: this.#writer.length, first: this.#starts.length});
+		const position = elementIndexAt(this.#writer.written().subarray(message.start, next?.start), offset);
+		return position === undefined ? undefined : ops[Math.floor(position / message.elementsEach)];
 	}
 
 	#encodeElement(op: ElementOp): void {
-		if (this.#open?.verb !== op.verb || this.#open.element.set !== op.element.set) {
+		if (this.#open?.verb !== op.verb || this.#open.set !== op.set) {
 			this.#openList(op);
 		}
 
-		const element = op.kind === 'element' ? this.#form.element(op.element, op.verb) : op.element;
-		let start = this.#writer.length;
+		const element = op.kind === 'element' ? this.#form.element(op, op.verb) : op;
 		if (!this.#list.add(element)) {
 			this.#openList(op);
-			start = this.#writer.length;
 			this.#list.add(element);
 		}
 
-		this.#starts.push(start);
-		if (op.kind === 'element' && 'prefix' in op.element) {
-			this.#encodeEnd(op.element.prefix);
+		if (op.kind === 'element' && 'prefix' in op) {
+			this.#encodeEnd(op.prefix);
 		}
 	}
 
@@ -114,10 +120,11 @@ export class Encoder {
 
 	#openList(op: ElementOp): void {
 		this.#closeList();
-		this.#beginMessage();
+		const elementsEach = op.kind === 'element' && 'prefix' in op ? 2 : 1;
+		this.#messages.push({start: this.#writer.length, first: this.#ops.length, elementsEach});
 		this.#open = op;
 		const type = op.verb === 'add' ? nftables.element.new : nftables.element.delete;
-		this.#list.open(header(type, op.verb), nfFamily(this.#family), tableName, op.element.set);
+		this.#list.open(header(type, op.verb), nfFamily(this.#family), tableName, op.set);
 	}
 
 	#closeList(): void {

@@ -8,11 +8,11 @@ import {commentUserdata, decodeUserdata} from '../../wire/userdata.ts';
 import {Writer} from '../../wire/writer.ts';
 import {ContentsReader} from './contents.ts';
 import {nfFamily} from './declaration.ts';
-import type {Door, Refused} from './door.ts';
+import type {Door, Refused, Transaction} from './door.ts';
 import {Encoder} from './encode.ts';
 import type {Contents, Found, FoundChain, FoundSet} from './found.ts';
 import {guardAdded, guardRemoved} from './guard.ts';
-import {type Op, type SetName, tableName} from './ruleset.ts';
+import {type SetName, tableName} from './ruleset.ts';
 
 /** The kernel that this file needs. */
 export type Kernel = Pick<Nftables, 'commit' | 'dump'>;
@@ -21,13 +21,13 @@ export type Kernel = Pick<Nftables, 'commit' | 'dump'>;
 export class KernelDoor implements Door {
 	readonly #kernel: Kernel;
 	readonly #family: Family;
-	readonly #encoder: Encoder;
+	/** Those that no transaction uses now: their buffers are used again. */
+	readonly #encoders: Encoder[] = [];
 	#guarded = false;
 
 	constructor(kernel: Kernel, family: Family) {
 		this.#kernel = kernel;
 		this.#family = family;
-		this.#encoder = new Encoder(family);
 	}
 
 	async read(signal: AbortSignal): Promise<Found | undefined> {
@@ -64,13 +64,16 @@ export class KernelDoor implements Door {
 		return contents;
 	}
 
-	async send(ops: readonly Op[]): Promise<readonly Refused[]> {
-		const refusals = await this.#kernel.commit(this.#encoder.encode(ops));
-		return refusals.map(({index, offset, errno, text}) => ({
-			op: this.#encoder.operationAt(index, offset),
-			errno,
-			text,
-		}));
+	begin(): Transaction {
+		const encoder = this.#encoders.pop() ?? new Encoder(this.#family);
+		encoder.begin();
+		return {
+			get length() {
+				return encoder.length;
+			},
+			add: (ops) => encoder.add(ops),
+			send: async () => await this.#send(encoder),
+		};
 	}
 
 	async guard(on: boolean): Promise<void> {
@@ -78,6 +81,17 @@ export class KernelDoor implements Door {
 			await this.#kernel.commit(on ? guardAdded(this.#family) : guardRemoved(this.#family));
 			this.#guarded = on;
 		}
+	}
+
+	async #send(encoder: Encoder): Promise<readonly Refused[]> {
+		const refusals = await this.#kernel.commit(encoder.finish());
+		const refused = refusals.map(({index, offset, errno, text}) => ({
+			op: encoder.operationAt(index, offset),
+			errno,
+			text,
+		}));
+		this.#encoders.push(encoder);
+		return refused;
 	}
 
 	async #dump<L extends Layout>(type: number, layout: L, body: Draft<L>, signal: AbortSignal): Promise<BodyOf<L>[]> {

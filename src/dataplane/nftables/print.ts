@@ -33,13 +33,13 @@ export function print(ops: Iterable<Op>, family: Family): string {
 	const lines: string[] = [];
 	let open = '';
 	for (const op of ops) {
-		const command = op.kind === 'element' ? `${op.verb} element ${place(family)} ${op.element.set}` : '';
+		const command = op.kind === 'element' ? `${op.verb} element ${place(family)} ${op.set}` : '';
 		if (open !== '' && command !== open) {
 			lines.push('}');
 		}
 
 		if (op.kind === 'element') {
-			lines.push(...(command === open ? [] : [`${command} {`]), `\t${printElement(op.element)},`);
+			lines.push(...(command === open ? [] : [`${command} {`]), `\t${printElement(op)},`);
 		} else {
 			lines.push(printOp(op, family));
 		}
@@ -69,9 +69,9 @@ export function printOp(op: Op, family: Family): string {
 		case 'rule':
 			return `add rule ${at} ${op.chain} ${printRule(op.rule, family)}`;
 		case 'element':
-			return `${op.verb} element ${at} ${op.element.set} { ${printElement(op.element)} }`;
+			return `${op.verb} element ${at} ${op.set} { ${printElement(op)} }`;
 		case 'foreignElement':
-			return `# delete element ${at} ${op.element.set} with the key 0x${hex(op.element.key)}`;
+			return `# delete element ${at} ${op.set} with the key 0x${hex(op.key)}`;
 	}
 }
 

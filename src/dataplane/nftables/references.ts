@@ -11,15 +11,18 @@ export function countUser<K>(delta: Delta<K>, key: K, by: 1 | -1): void {
 
 /**
  * How many frontends use a thing that they share: an address in `cluster-ips`, a pair in `hairpin`, a chain. It is
- * there as long as one of them does; what the kernel was found to have counts as there, used or not.
+ * there as long as one of them does; what the kernel was found to have is there too, used or not.
  */
 export class References<K> {
-	readonly #users = new Map<K, number>();
-	readonly #present: Set<K>;
+	/** Users of each thing that the kernel has. */
+	readonly #users: Map<K, number>;
 
 	/** @param present what the kernel was found to have */
 	constructor(present: Iterable<K> = []) {
-		this.#present = new Set(present);
+		this.#users = new Map();
+		for (const key of present) {
+			this.#users.set(key, 0);
+		}
 	}
 
 	/** What `delta` would bring about; changes nothing. */
@@ -27,10 +30,10 @@ export class References<K> {
 		const added: K[] = [];
 		const unused: K[] = [];
 		for (const [key, by] of delta) {
-			const users = this.#users.get(key) ?? 0;
-			if (by > 0 && users === 0 && !this.#present.has(key)) {
+			const users = this.#users.get(key);
+			if (by > 0 && users === undefined) {
 				added.push(key);
-			} else if (by < 0 && users + by === 0) {
+			} else if (by < 0 && users === -by) {
 				unused.push(key);
 			}
 		}
@@ -41,15 +44,9 @@ export class References<K> {
 	/** Says that the kernel took `delta`, with all that was to be added. */
 	commit(delta: Delta<K>): void {
 		for (const [key, by] of delta) {
-			const users = (this.#users.get(key) ?? 0) + by;
-			if (users === 0) {
-				this.#users.delete(key);
-			} else {
-				this.#users.set(key, users);
-			}
-
-			if (by > 0) {
-				this.#present.add(key);
+			const users = this.#users.get(key);
+			if (by !== 0 && (by > 0 || users !== undefined)) {
+				this.#users.set(key, (users ?? 0) + by);
 			}
 		}
 	}
@@ -57,17 +54,22 @@ export class References<K> {
 	/** Says that the kernel no longer has these. */
 	forget(keys: Iterable<K>): void {
 		for (const key of keys) {
-			this.#present.delete(key);
+			this.#users.delete(key);
 		}
 	}
 
 	/** Whether the kernel has it. */
 	has(key: K | undefined): boolean {
-		return key !== undefined && this.#present.has(key);
+		return key !== undefined && this.#users.has(key);
+	}
+
+	/** Whether the kernel has it and nobody uses it. */
+	isUnused(key: K): boolean {
+		return this.#users.get(key) === 0;
 	}
 
 	/** What is there and used by nobody. */
 	unused(): K[] {
-		return [...this.#present].filter((key) => !this.#users.has(key));
+		return [...this.#users.keys()].filter((key) => this.isUnused(key));
 	}
 }

@@ -51,7 +51,7 @@ export function repair(found: Found, contents: Contents, base: Base): Repair {
 			...added.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
 			...wrong.flatMap(refillChain),
 			...foreign.map((name): Op => ({verb: 'flush', kind: 'chain', name})),
-			...contents.foreign.map((element): Op => ({verb: 'delete', kind: 'foreignElement', element})),
+			...contents.foreign.map((element): Op => ({verb: 'delete', kind: 'foreignElement', ...element})),
 			...missingVerdicts([...base.actions, ...balances], contents),
 			...foreignSets(found, base),
 			...prefixOps(base, contents),
@@ -161,7 +161,7 @@ function missingVerdicts(actions: readonly Action[], {verdicts}: Contents): Op[]
 	return (['verdicts', 'policy-verdicts'] as const).flatMap((map) =>
 		all
 			.filter((element) => element.set === map && !verdicts[map].has(element.action))
-			.map((element): Op => ({verb: 'add', kind: 'element', element})),
+			.map((element): Op => ({verb: 'add', kind: 'element', ...element})),
 	);
 }
 
@@ -193,5 +193,5 @@ function replacePrefixes(name: PrefixSet, prefixes: readonly Prefix[]): Op[] {
 }
 
 function addPrefixes(set: PrefixSet, prefixes: readonly Prefix[]): Op[] {
-	return prefixes.map((prefix): Op => ({verb: 'add', kind: 'element', element: {set, prefix}}));
+	return prefixes.map((prefix): Op => ({verb: 'add', kind: 'element', set, prefix}));
 }

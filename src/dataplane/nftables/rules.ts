@@ -5,7 +5,7 @@ import type {NodePlan} from '../../plan/plan.ts';
 import {compileBase} from './base.ts';
 import {addChain} from './chains.ts';
 import {compile} from './compile.ts';
-import {diff, sharedDelta} from './diff.ts';
+import {diff, diffShared, sharedDelta, sharedTurnover} from './diff.ts';
 import {printKey} from './print.ts';
 import {References} from './references.ts';
 import {build} from './repair.ts';
@@ -30,8 +30,9 @@ export function fullOps(frontends: Iterable<Frontend>, node: NodePlan, family: F
 		.filter(({address}) => familyOf(address) === family)
 		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend)}));
 	const {ops, hooked} = build(compileBase(node, family));
-	const elements = diff(differences, shared, sharedDelta(differences));
-	return [{verb: 'add', kind: 'table', owned: false}, ...ops, ...elements, ...hooked.flatMap(addChain)];
+	const turnover = sharedTurnover(shared, sharedDelta(differences));
+	const all = [...ops, ...diffShared(turnover), ...diff(differences), ...hooked.flatMap(addChain)];
+	return [{verb: 'add', kind: 'table', owned: false}, ...all];
 }
 
 /** The table that `ops` leave behind where there was none. */
@@ -69,7 +70,7 @@ export function applyOp(rules: Rules, op: Op): void {
 			return;
 		}
 		case 'element':
-			applyElement(rules, op.verb, op.element);
+			applyElement(rules, op.verb, op);
 			return;
 		case 'foreignSet':
 		case 'foreignElement':

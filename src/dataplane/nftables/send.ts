@@ -1,10 +1,19 @@
 import {NetError} from '../../errors.ts';
 import type {Family} from '../../net/address.ts';
+import type {ServicePortName} from '../../plan/frontend.ts';
 import type {Refusal} from '../dataplane.ts';
-import {type Difference, diff, type Shared, type SharedDelta, sharedDelta} from './diff.ts';
-import type {Door, Refused} from './door.ts';
+import {
+	type Difference,
+	diff,
+	diffShared,
+	type Shared,
+	type SharedDelta,
+	type SharedTurnover,
+	sharedDelta,
+	sharedTurnover,
+} from './diff.ts';
+import type {Door, Refused, Transaction} from './door.ts';
 import {printOp} from './print.ts';
-import type {Op} from './ruleset.ts';
 
 /** What became of some differences: those in force now, and those that the kernel refused. */
 export type Sent = {
@@ -15,47 +24,70 @@ export type Sent = {
 	readonly mismatch: boolean;
 };
 
-/**
- * Sends the differences as one transaction. One that the kernel refuses is left out, and the others are sent again:
- * by what it names, or where it names nothing of one frontend alone, by halving.
- */
-export async function send(
-	door: Door,
-	family: Family,
-	shared: Shared,
-	differences: readonly Difference[],
-): Promise<Sent> {
-	const delta = sharedDelta(differences);
-	const ops = diff(differences, shared, delta);
-	const refusals = ops.length === 0 ? [] : await door.send(ops);
-	const [refusal] = refusals;
-	if (refusal === undefined) {
-		commit(shared, delta);
-		return {operations: ops.length, taken: differences, refused: [], mismatch: false};
+/** How often what was refused is left out by name; then lists are halved, so that many refusals cost little more. */
+const roundsMax = 3;
+
+/** A transaction that makes some differences: encoded in part before what is shared is known, then completed and sent. */
+export class Sending {
+	readonly #door: Door;
+	readonly #family: Family;
+	readonly #shared: Shared;
+	readonly #differences: readonly Difference[];
+	readonly #transaction: Transaction;
+	readonly #delta: SharedDelta;
+
+	/** Encodes what is not shared: it may be done while another transaction is on its way. */
+	constructor(door: Door, family: Family, shared: Shared, differences: readonly Difference[]) {
+		[this.#door, this.#family, this.#shared, this.#differences] = [door, family, shared, differences];
+		this.#transaction = door.begin();
+		this.#transaction.add(diff(differences));
+		this.#delta = sharedDelta(differences);
 	}
 
-	const culprits = new Map(refusals.flatMap((refused) => culpritsOf(refused, differences)));
-	if (culprits.size > 0) {
-		const rest = differences.filter((difference) => !culprits.has(difference));
-		const sent = rest.length === 0 ? none : await send(door, family, shared, rest);
-		return join(sent, {
-			...none,
-			refused: [...culprits.values()].map((refused) => refuse(refused, family)),
-			mismatch: refusals.some(isMismatch),
-		});
+	/**
+	 * Completes and sends the transaction; no other one may be on its way. What the kernel refuses is left out, and
+	 * the rest is sent again: by the frontends that it names, or where it names none of them, by halving.
+	 */
+	async send(round = 0): Promise<Sent> {
+		const turnover = sharedTurnover(this.#shared, this.#delta);
+		this.#transaction.add(diffShared(turnover));
+		const refused = await this.#transaction.send();
+		if (refused.length === 0) {
+			commit(this.#shared, this.#delta, turnover);
+			const operations = this.#transaction.length;
+			return {operations, taken: this.#differences, refused: [], mismatch: false};
+		}
+
+		return {...(await this.#sendRest(refused, round)), ...(refused.some(isMismatch) && {mismatch: true})};
 	}
 
-	if (differences.length <= 1) {
-		const service = (differences[0]?.after ?? differences[0]?.before)?.owner;
-		return {...none, refused: [{...refuse(refusal, family), service}], mismatch: isMismatch(refusal)};
+	async #sendRest(refused: readonly Refused[], round: number): Promise<Sent> {
+		const all = this.#differences;
+		const culprits = new Map(refused.flatMap((one) => culpritsOf(one, all)));
+		if (culprits.size > 0 && (round < roundsMax || all.length === 1)) {
+			const rest = all.filter((difference) => !culprits.has(difference));
+			const refusals = [...culprits].map(([difference, one]) => refuse(one, this.#family, ownerOf(difference)));
+			return join(await this.#again(rest, round + 1), {...nothingSent, refused: refusals});
+		}
+
+		const [first, only] = [refused[0], all[0]];
+		if (all.length === 1 && first !== undefined && only !== undefined) {
+			return {...nothingSent, refused: [refuse(first, this.#family, ownerOf(only))]};
+		}
+
+		const half = all.length >> 1;
+		const sent = await this.#again(all.slice(0, half), roundsMax);
+		return join(sent, await this.#again(all.slice(half), roundsMax));
 	}
 
-	const half = differences.length >> 1;
-	const first = await send(door, family, shared, differences.slice(0, half));
-	return join(first, await send(door, family, shared, differences.slice(half)));
+	async #again(differences: readonly Difference[], round: number): Promise<Sent> {
+		return differences.length === 0
+			? nothingSent
+			: await new Sending(this.#door, this.#family, this.#shared, differences).send(round);
+	}
 }
 
-const none: Sent = {operations: 0, taken: [], refused: [], mismatch: false};
+export const nothingSent: Sent = {operations: 0, taken: [], refused: [], mismatch: false};
 
 function join(a: Sent, b: Sent): Sent {
 	return {
@@ -66,31 +98,29 @@ function join(a: Sent, b: Sent): Sent {
 	};
 }
 
-function commit(shared: Shared, delta: SharedDelta): void {
-	const unused = {
-		clusterIps: shared.clusterIps.turnover(delta.clusterIps).unused,
-		hairpins: shared.hairpins.turnover(delta.hairpins).unused,
-	};
+function commit(shared: Shared, delta: SharedDelta, turnover: SharedTurnover): void {
 	shared.clusterIps.commit(delta.clusterIps);
 	shared.hairpins.commit(delta.hairpins);
 	shared.balances.commit(delta.balances);
-	if (!shared.keepUnused) {
-		shared.clusterIps.forget(unused.clusterIps);
-		shared.hairpins.forget(unused.hairpins);
-	}
+	shared.clusterIps.forget(turnover.clusterIps.unused);
+	shared.hairpins.forget(turnover.hairpins.unused);
 }
 
 /** The differences that a refused operation belongs to: its element is at the key of one of them. */
 function culpritsOf(refused: Refused, differences: readonly Difference[]): (readonly [Difference, Refused])[] {
 	const {op} = refused;
-	if (op?.kind !== 'element' || !('at' in op.element)) {
+	if (op?.kind !== 'element' || !('at' in op)) {
 		return [];
 	}
 
-	const {at} = op.element;
+	const {at} = op;
 	return differences
 		.filter(({before, after}) => at === before || at === after)
 		.map((difference) => [difference, refused]);
+}
+
+function ownerOf({before, after}: Difference): ServicePortName | undefined {
+	return (after ?? before)?.owner;
 }
 
 /** Errors that speak of something being there, or not, against what we knew. */
@@ -98,13 +128,9 @@ function isMismatch({errno}: Refused): boolean {
 	return errno === 'ENOENT' || errno === 'EEXIST';
 }
 
-/** The refusal as an error that names the operation, and the Service it was for. */
-export function refuse({op, errno, text}: Refused, family: Family): Refusal {
+/** The refusal as an error that names the operation, for the Service that asked for it. */
+export function refuse({op, errno, text}: Refused, family: Family, service?: ServicePortName): Refusal {
 	const operation = op && printOp(op, family);
 	const what = `${operation ?? 'commit rules'}: ${text ?? errno}`;
-	return {service: ownerOf(op), error: new NetError('NFT_REFUSED', what, {errno, text, operation})};
-}
-
-function ownerOf(op: Op | undefined) {
-	return op?.kind === 'element' ? op.owner : undefined;
+	return {service, error: new NetError('NFT_REFUSED', what, {errno, text, operation})};
 }

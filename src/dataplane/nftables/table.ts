@@ -1,20 +1,19 @@
-import {setImmediate} from 'node:timers/promises';
 import type {Address, Family} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {NodePlan, Plan, PlanChange} from '../../plan/plan.ts';
-import type {Outcome, Refusal} from '../dataplane.ts';
+import type {Outcome} from '../dataplane.ts';
 import {type Action, actionOfChain, chainOf} from './actions.ts';
 import {compileBase} from './base.ts';
-import {Batch} from './batch.ts';
 import {addChain, removeActions, removeChains} from './chains.ts';
 import {compile} from './compile.ts';
 import type {Shared} from './diff.ts';
-import type {Door, Refused} from './door.ts';
+import {type Door, type Refused, sendAll} from './door.ts';
 import {type Contents, type Found, nothing} from './found.ts';
 import {References} from './references.ts';
 import {build, changeBase, isRepairable, type Repair, repair} from './repair.ts';
-import type {Base, Element, Held, Op} from './ruleset.ts';
-import {refuse, send} from './send.ts';
+import type {Base, Held, Op} from './ruleset.ts';
+import {refuse} from './send.ts';
+import {Sender, Sum} from './sender.ts';
 
 /** `owned`: nobody else may change it (kernel 6.9). `guarded`: should it be flushed, open connections go on. */
 export type TableForm = 'owned' | 'guarded';
@@ -60,20 +59,28 @@ export class Table {
 		const sender = new Sender(this.#door, this.#family, state, sum, signal);
 		for (const frontend of plan.frontends.values()) {
 			if (this.#isOurs(frontend.key)) {
-				await sender.add(frontend.key, contents.held.get(frontend.key), compile(frontend));
 				unnamed.delete(frontend.key);
+				if (sender.add(frontend.key, contents.held.get(frontend.key), compile(frontend))) {
+					await sender.flush();
+				}
 			}
 		}
 
 		// last: what comes in the place of something is there before it goes
 		for (const [key, held] of unnamed) {
-			await (prune ? sender.add(key, held, undefined) : state.held.set(key, held));
+			if (prune) {
+				if (sender.add(key, held, undefined)) {
+					await sender.flush();
+				}
+			} else {
+				state.held.set(key, held);
+			}
 		}
 
 		await sender.end();
 		await this.#sendBase(hooked.flatMap(addChain), sum);
 		if (prune) {
-			await this.#sendBase(removeUnused(state.shared), sum);
+			await this.#sendBase(removeUnused(state.shared, contents), sum);
 			await this.#removeUnusedActions(state, sum);
 		}
 
@@ -98,7 +105,9 @@ export class Table {
 		for (const key of change.touched) {
 			if (this.#isOurs(key)) {
 				const frontend = plan.frontends.get(key);
-				await sender.add(key, state.held.get(key), frontend && compile(frontend));
+				if (sender.add(key, state.held.get(key), frontend && compile(frontend))) {
+					await sender.flush();
+				}
 			}
 		}
 
@@ -151,7 +160,7 @@ export class Table {
 
 	async #make(isNew: boolean, form: TableForm, content: readonly Op[], sum: Sum): Promise<void> {
 		const table = (owned: boolean): Op[] => [...(isNew ? [] : [deletion]), {verb: 'add', kind: 'table', owned}];
-		const refused = form === 'owned' ? await this.#door.send([...table(true), ...content]) : [];
+		const refused = form === 'owned' ? await sendAll(this.#door, [...table(true), ...content]) : [];
 		const isOwned = form === 'owned' && !refused.some(isUnknownFlag);
 		if (isOwned) {
 			throwFirst(refused, this.#family);
@@ -174,7 +183,7 @@ export class Table {
 	/** Sends what belongs to no Service. @throws NetError NFT_REFUSED */
 	async #sendBase(ops: readonly Op[], sum: Sum): Promise<void> {
 		if (ops.length > 0) {
-			throwFirst(await this.#door.send(ops), this.#family);
+			throwFirst(await sendAll(this.#door, ops), this.#family);
 			sum.operations += ops.length;
 		}
 	}
@@ -201,7 +210,7 @@ export class Table {
 
 	/** Whether the kernel took the operations, which can be sent again at any time. */
 	async #sendLater(ops: readonly Op[], sum: Sum): Promise<boolean> {
-		const taken = ops.length > 0 && (await this.#door.send(ops)).length === 0;
+		const taken = ops.length > 0 && (await sendAll(this.#door, ops)).length === 0;
 		sum.operations += taken ? ops.length : 0;
 		return taken;
 	}
@@ -235,57 +244,14 @@ function newState(base: Base, contents: Contents, {balances, chains}: Repair, ke
 }
 
 /** What was found in shared sets, and nobody uses. */
-function removeUnused({clusterIps, hairpins}: Shared): Op[] {
-	const deletions = (set: 'cluster-ips' | 'hairpin', unused: readonly Address[]) =>
-		unused.map((address): Op => ({verb: 'delete', kind: 'element', element: {set, address} satisfies Element}));
-	const ops = [...deletions('cluster-ips', clusterIps.unused()), ...deletions('hairpin', hairpins.unused())];
-	clusterIps.forget(clusterIps.unused());
-	hairpins.forget(hairpins.unused());
-	return ops;
-}
-
-/** What calls did, added up. */
-class Sum implements Outcome {
-	operations = 0;
-	readonly refused: Refusal[] = [];
-	mismatch = false;
-}
-
-/** Sends differences in transactions of a bounded size, and keeps the state in step. */
-class Sender {
-	#batch = new Batch();
-	readonly #door: Door;
-	readonly #family: Family;
-	readonly #state: State;
-	readonly #sum: Sum;
-	readonly #signal: AbortSignal;
-
-	constructor(door: Door, family: Family, state: State, sum: Sum, signal: AbortSignal) {
-		[this.#door, this.#family, this.#state, this.#sum, this.#signal] = [door, family, state, sum, signal];
-	}
-
-	async add(...difference: Parameters<Batch['add']>): Promise<void> {
-		this.#batch.add(...difference);
-		if (this.#batch.isFull) {
-			await this.end();
-			await setImmediate(); // where there was nothing to send too, others get their turn
-			this.#signal.throwIfAborted();
-		}
-	}
-
-	/** Sends what is left. */
-	async end(): Promise<void> {
-		const sent = await send(this.#door, this.#family, this.#state.shared, this.#batch.differences);
-		this.#batch = new Batch();
-		this.#sum.operations += sent.operations;
-		this.#sum.refused.push(...sent.refused);
-		this.#sum.mismatch ||= sent.mismatch;
-		for (const {key, after} of sent.taken) {
-			if (after === undefined) {
-				this.#state.held.delete(key);
-			} else {
-				this.#state.held.set(key, after);
-			}
-		}
-	}
+function removeUnused({clusterIps, hairpins}: Shared, found: Contents): Op[] {
+	const sets = [
+		['cluster-ips', clusterIps, found.clusterIps],
+		['hairpin', hairpins, found.hairpins],
+	] as const;
+	return sets.flatMap(([set, references, present]) => {
+		const unused = present.filter((address) => references.isUnused(address));
+		references.forget(unused);
+		return unused.map((address): Op => ({verb: 'delete', kind: 'element', set, address}));
+	});
 }
