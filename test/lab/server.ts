@@ -12,10 +12,20 @@ export async function serve({name, ports, address = '::'}: Serve): Promise<null>
 	return null;
 }
 
+/**
+ * Sockets that listen on one port. Node takes one new connection from each in a turn of its loop, however many wait
+ * (libuv 1.45 and newer): on a busy machine one socket alone would answer fewer clients than come.
+ */
+const listeners = 16;
+
 async function serveTcp(name: string, port: number, address: string): Promise<void> {
-	const server = createServer((socket) => greet(name, socket));
-	server.listen({port, host: address, backlog: 4096});
-	await once(server, 'listening');
+	await Promise.all(
+		Array.from({length: listeners}, async () => {
+			const server = createServer((socket) => greet(name, socket));
+			server.listen({port, host: address, backlog: 4096, reusePort: true});
+			await once(server, 'listening');
+		}),
+	);
 }
 
 function greet(name: string, socket: Socket): void {
