@@ -1,10 +1,12 @@
 import type {Change} from '../../src/model/change.ts';
 import type {Endpoint, EndpointSlice, Service} from '../../src/model/objects.ts';
 import type {Address} from '../../src/net/address.ts';
+import {parsePrefix} from '../../src/net/prefix.ts';
 
 /** A made-up cluster of one size: TCP cluster IPs in 10.96.0.0/12, endpoints in 10.128.0.0/9, one in ten on this node. */
 export const nodeName = 'bench';
 export const clusterCidr = '10.128.0.0/9';
+const podCidr = '10.128.0.0/24';
 export const serviceCidr = '10.96.0.0/12';
 
 function ipv4(base: number, index: number): Address {
@@ -39,14 +41,31 @@ export function service(index: number, nodePort = 0): Service {
 	};
 }
 
-export function endpoint(address: Address, slot: number, ready = true): Endpoint {
+/** An endpoint, one in ten on this node; every field written, as the parser does. */
+export function endpoint(address: Address, slot: number): Endpoint {
 	return {
 		address,
-		ready,
-		serving: ready,
+		ready: true,
+		serving: true,
 		terminating: false,
 		nodeName: slot % 10 === 0 ? nodeName : `node-${slot % 10}`,
+		hintZones: undefined,
+		hintNodes: undefined,
+		pod: undefined,
 	};
+}
+
+/** An address that no Service has at its start. */
+export function spareAddress(index: number): Address {
+	return ipv4(0x0a_f0_00_01, index);
+}
+
+/** What is there beside Services: this node, its address, and the range of cluster IPs. */
+export function* nodeObjects(): Generator<Change> {
+	const address = '172.31.1.1' as Address;
+	yield {verb: 'put', object: {kind: 'Node', name: nodeName, addresses: [address], podCidrs: [parsePrefix(podCidr)]}};
+	yield {verb: 'put', object: {kind: 'NodeAddress', address, interface: 'eth0'}};
+	yield {verb: 'put', object: {kind: 'ServiceCIDR', name: 'kubernetes', cidrs: [parsePrefix(serviceCidr)]}};
 }
 
 export function slice(index: number, endpoints: readonly Endpoint[]): EndpointSlice {

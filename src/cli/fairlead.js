@@ -2,9 +2,15 @@
 // Written for any Node from 12 on, so that an old one can say what is missing instead of failing on syntax.
 const needed = [24, 12];
 
+/**
+ * The daemon's young generation stays small: V8 lets it grow to 3 × 32 MB, and what survives a cold start in it
+ * stays resident (10,000 Services with 10 endpoints each: 250 MiB without, 172 with; no slower).
+ */
+const heapFlag = '--max-semi-space-size=8';
+
 /** Runs this same file with another Node in the place of this one: same streams, same signals, same end. */
 async function become(node, script) {
-	const args = [script].concat(process.argv.slice(2));
+	const args = [heapFlag, script].concat(process.argv.slice(2));
 	if (typeof process.execve === 'function') {
 		process.execve(node, [node].concat(args), process.env);
 	}
@@ -40,9 +46,20 @@ async function ownNode() {
 	return other ? {node: own, script: fileURLToPath(import.meta.url)} : undefined;
 }
 
+/** Whether this process is the daemon and its heap was not set by anybody. */
+function wantsHeapFlag() {
+	const given = process.execArgv.concat(process.env.NODE_OPTIONS || '').join(' ');
+	return process.argv[2] === 'run' && !given.includes('max-semi-space-size');
+}
+
 async function start() {
 	const [major, minor] = process.versions.node.split('.').map(Number);
 	if (major > needed[0] || (major === needed[0] && minor >= needed[1])) {
+		if (wantsHeapFlag()) {
+			await become(process.execPath, process.argv[1]);
+			return;
+		}
+
 		await import('./main.ts');
 		return;
 	}
@@ -56,7 +73,7 @@ async function start() {
 
 	process.stderr.write(
 		`fairlead: cannot run on Node.js ${process.versions.node}: it needs ${needed.join('.')} or newer; ` +
-			'run `npm ci` in the folder of Fairlead to get one beside it, or install one from https://nodejs.org\n',
+			'run scripts/setup in the folder of Fairlead to get one beside it, or install one from https://nodejs.org\n',
 	);
 	process.exitCode = 1;
 }

@@ -12,7 +12,7 @@ const exitFailure = 1;
 const exitUsage = 2;
 
 /** The whole command line. Also what completion is derived from. */
-export function buildProgram(terminal: Terminal): Command {
+function buildProgram(terminal: Terminal): Command {
 	const program = new Command('fairlead')
 		.description('The per-node networking daemon of a Kubernetes cluster.')
 		.usage('<command> [flags]')

@@ -46,7 +46,7 @@ export type ConfigSources = {
 };
 
 /** What is wrong with one setting. */
-export type ConfigProblem = {readonly setting: string; readonly value: string | undefined; readonly wanted: string};
+type ConfigProblem = {readonly setting: string; readonly value: string | undefined; readonly wanted: string};
 
 /**
  * The configuration that the sources make together.

@@ -20,7 +20,7 @@ export type Setting = {
 	readonly field?: string;
 };
 
-export type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
+type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
 
 const rows = {
 	objects: {

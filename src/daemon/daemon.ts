@@ -19,7 +19,7 @@ import {sourceDoors} from './sources.ts';
 import {makeStateDir} from './state-dir.ts';
 
 /** What a daemon is made of, apart from its configuration. */
-export type DaemonParts = {
+type DaemonParts = {
 	readonly dataplane: Dataplane;
 	readonly doors: readonly SourceDoor[];
 	readonly cluster: Cluster;
@@ -55,7 +55,7 @@ export async function runDaemon(config: Config, version: string): Promise<number
 }
 
 /** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */
-export async function serve(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
+async function serve(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
 	const {dataplane, doors, cluster, log, clock} = parts;
 	const condition = newCondition();
 	const inbox = new Inbox(clock);

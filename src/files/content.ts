@@ -1,5 +1,5 @@
 import {NetError} from '../errors.ts';
-import {parseYaml, type SyntaxFault, splitDocuments, splitList, yamlFault} from './yaml.ts';
+import {parseGroup, parseYaml, type SyntaxFault, splitDocuments, splitList, yamlFault} from './yaml.ts';
 
 /** Where in a file a value stands: its document, from 1, and its place in that document's list, from 1. */
 export type Place = {readonly document: number; readonly item?: number};
@@ -83,8 +83,7 @@ function readGroups<T>(text: string, document: number, project: Project<T>): T[]
 	const results: T[] = [];
 	try {
 		for (const group of split.groups) {
-			const [items] = parseYaml(group);
-			for (const item of Array.isArray(items) ? items : [items]) {
+			for (const item of parseGroup(group)) {
 				results.push(project({value: withListKind(item, frame), place: {document, item: results.length + 1}}));
 			}
 		}

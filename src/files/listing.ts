@@ -6,7 +6,7 @@ import type {Fault} from './reading.ts';
 import {identityOf, stampOf} from './stamp.ts';
 
 /** Which content a file has, and since when (milliseconds since 1970). */
-export type Content = {readonly stamp: Stamp; readonly since: number};
+type Content = {readonly stamp: Stamp; readonly since: number};
 
 /** What stands at a path and below it. */
 export type Listing = {

@@ -1,4 +1,5 @@
 import {boolYaml11Tag, CORE_SCHEMA, type LoadOptions, loadAll, mergeTag, YAMLException} from 'js-yaml';
+import {parseBlockItems} from './block-yaml.ts';
 
 /** Where in the text something does not parse; lines count from 1, columns too. */
 export type SyntaxFault = {readonly reason: string; readonly line?: number; readonly column?: number};
@@ -111,6 +112,12 @@ function* groups(text: string, bounds: readonly number[]): Iterable<string> {
 /** The values of a YAML text's documents; null for one without content. Throws what {@link yamlFault} understands. */
 export function parseYaml(text: string): unknown[] {
 	return loadAll(text, options);
+}
+
+/** The items of one group of {@link splitList}. Throws as {@link parseYaml} does. */
+export function parseGroup(text: string): unknown[] {
+	const items = parseBlockItems(text) ?? parseYaml(text)[0];
+	return Array.isArray(items) ? items : [items];
 }
 
 /** What is wrong with a text that {@link parseYaml} refused. */

@@ -2,11 +2,10 @@ import {isatty} from 'node:tty';
 import {type DestinationStream, pino, stdTimeFunctions} from 'pino';
 import {describeError} from './error-fields.ts';
 
-export const logLevels = ['error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof logLevels)[number];
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** Facts beside the message. `error` may hold anything that was caught; it is printed with code, hint and causes. */
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 type Write = (message: string, fields?: LogFields) => void;
 

@@ -41,6 +41,6 @@ testOld('an old Node with no other beside it is refused in one line', (t) => {
 	const said = execFileSync('bash', ['-c', script], {encoding: 'utf8'});
 	t.regex(
 		said,
-		/^fairlead: cannot run on Node\.js \d+\.\d+\.\d+: it needs 24\.12 or newer; run `npm ci` .*\ncode 1\n$/,
+		/^fairlead: cannot run on Node\.js \d+\.\d+\.\d+: it needs 24\.12 or newer; run scripts\/setup .*\ncode 1\n$/,
 	);
 });

@@ -3,7 +3,7 @@ import test from 'ava';
 import {dump} from 'js-yaml';
 import {NetError} from '../../src/errors.ts';
 import {readContent} from '../../src/files/content.ts';
-import {parseYaml, splitDocuments, splitList} from '../../src/files/yaml.ts';
+import {parseGroup, parseYaml, splitDocuments, splitList} from '../../src/files/yaml.ts';
 
 /** Values and texts that YAML has to quote, fold or indent in its own ways. */
 const text = fc.oneof(
@@ -56,7 +56,7 @@ const style = fc.record({
 /** The values of a list that was taken apart at its items, however short it is. */
 function inGroups(yaml: string): unknown[] | undefined {
 	const split = splitList(yaml, 0);
-	return split && [...split.groups].flatMap((group) => parseYaml(group)[0]);
+	return split && [...split.groups].flatMap(parseGroup);
 }
 
 testProp(

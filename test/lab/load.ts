@@ -1,12 +1,14 @@
 import type {Socket} from 'node:net';
 import {printSocketAddress} from '../../src/net/port.ts';
-import {connectTcp, probe, readError, readGreeting} from './probe.ts';
+import {afterArrivals, connectTcp, probe, readError, readGreeting} from './probe.ts';
 import type {Failure, Hold, HoldReport, Probe, ProbeResult, Rate, RateWindow} from './requests.ts';
 
 /** A client gives up on a connection of a load after this long: three SYNs have gone out by then. */
 const patienceMs = 5000;
 /** At most this many connections of a hold are being opened at one time. */
 const openingAtOnce = 100;
+/** Of the time that a load generator was kept from running, so much is made up for. */
+const mostOwedMs = 200;
 
 function printResult(result: ProbeResult): string {
 	return result.kind === 'failed' ? `failed (${result.code})` : result.kind;
@@ -72,7 +74,7 @@ export class HeldConnections {
 		const socket = connectTcp(target);
 		await new Promise<void>((resolve) => {
 			let result = 'closed by the other side';
-			const timer = setTimeout(() => socket.destroy(new Error('no answer')), patienceMs);
+			const timer = setTimeout(() => this.#giveUp(socket), patienceMs);
 			socket.once('data', (greeting: string) => {
 				const answer = readGreeting(greeting);
 				count(this.#by, answer.kind === 'answered' ? answer.by : '?');
@@ -96,7 +98,17 @@ export class HeldConnections {
 		});
 	}
 
-	/** Sends a message, waits for it, waits out the period, and so on; `deadline` destroys a socket that stays silent. */
+	/** Ends a connection that stays silent. */
+	#giveUp(socket: Socket): void {
+		const heard = socket.bytesRead;
+		afterArrivals(() => {
+			if (socket.bytesRead === heard) {
+				socket.destroy(new Error('no answer'));
+			}
+		});
+	}
+
+	/** Sends a message, waits for it, waits out the period, and so on; `deadline` is put off by each. */
 	#echo(socket: Socket, deadline: NodeJS.Timeout): void {
 		let sentAt = 0;
 		const send = () => {
@@ -134,6 +146,8 @@ export class SteadyRate {
 	readonly #timer: NodeJS.Timeout;
 	readonly #rate: Rate;
 	#total = 0;
+	#owed = 0;
+	#lastAt = performance.now();
 	#window = openWindow();
 
 	constructor(rate: Rate) {
@@ -155,10 +169,13 @@ export class SteadyRate {
 		return await this.window();
 	}
 
+	/** Begins what is due. What a stopped process owes is forgiven: a burst would measure the burst. */
 	#catchUp(): void {
-		const due = ((performance.now() - this.#began) / 1000) * this.#rate.perSecond;
-		for (; this.#total < due; this.#total++) {
-			const target = this.#rate.targets[this.#total % this.#rate.targets.length];
+		const now = performance.now();
+		this.#owed += (Math.min(now - this.#lastAt, mostOwedMs) / 1000) * this.#rate.perSecond;
+		this.#lastAt = now;
+		for (; this.#owed >= 1; this.#owed--) {
+			const target = this.#rate.targets[this.#total++ % this.#rate.targets.length];
 			if (target !== undefined) {
 				this.#begin(target, this.#window);
 			}
