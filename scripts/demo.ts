@@ -97,10 +97,9 @@ async function change(
 	await cp(join(objectsFolder, version), join(folder, 'objects'), {recursive: true});
 	const began = performance.now();
 	while (performance.now() - began < 5000) {
-		const ms = Math.round(performance.now() - began);
-		const {by} = await count(lab, 'out', 'web cluster IP', 10);
+		const {by} = await count(lab, 'out', 'web cluster IP', 40); // one of three is not among 80 by chance once in 10^14
 		if (shows(new Set(by.keys()))) {
-			return ms;
+			return Math.round(performance.now() - began);
 		}
 	}
 
@@ -110,7 +109,7 @@ async function change(
 async function addEndpoint(scene: Scene): Promise<void> {
 	story.step('An endpoint is added: web-endpoints.yaml now lists a, b, c');
 	const ms = await change(scene, 'added', (names) => names.has('b'));
-	story.fact(`b answers ${ms} ms after the file was written`, Number.isFinite(ms));
+	story.fact(`b answers within ${ms} ms of the file's change`, Number.isFinite(ms));
 	const counts = await count(scene.lab, 'out', 'web load-balancer IP', 150);
 	story.fact(`300 connections from outside: ${printCounts(counts)}`, [...counts.by.keys()].join(' ') === 'a b c');
 }
@@ -118,7 +117,7 @@ async function addEndpoint(scene: Scene): Promise<void> {
 async function removeEndpoint(scene: Scene): Promise<void> {
 	story.step('An endpoint is removed: web-endpoints.yaml now lists a, b');
 	const ms = await change(scene, 'removed', (names) => !names.has('c'));
-	story.fact(`c gets no new connection ${ms} ms after the file was written`, Number.isFinite(ms));
+	story.fact(`c gets no new connection any more within ${ms} ms of the file's change`, Number.isFinite(ms));
 	const counts = await count(scene.lab, 'out', 'web load-balancer IP', 150);
 	story.fact(`300 connections from outside: ${printCounts(counts)}`, [...counts.by.keys()].join(' ') === 'a b');
 }
