@@ -1,12 +1,12 @@
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {closeSync, mkdtempSync, openSync, rmSync, writeSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {getuid} from 'node:process';
 import type {Change} from '../../src/model/change.ts';
 import {changeMix} from './change-mix.ts';
 import {changesOf, nodeObjects} from './cluster.ts';
+import {inNamespace, tell} from './namespace.ts';
 import {median, percentile, table} from './numbers.ts';
 import {kubeProxyRuleset} from './peer.ts';
 import type {FromSubject, RunFigures, ToSubject} from './subject.ts';
@@ -86,7 +86,10 @@ function print(figures: readonly SizeFigures[], {json}: Options): void {
 
 /** A daemon without its command line, in a network namespace of its own; the objects are made here and handed over. */
 async function runSubject(services: number, {endpoints, changes}: Options, seed: number): Promise<RunFigures> {
-	const subject = inNamespace([process.execPath, heapFlag, join(import.meta.dirname, 'subject.ts')], 'ipc');
+	const subject = inNamespace([process.execPath, heapFlag, join(import.meta.dirname, 'subject.ts')], {
+		stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+		serialization: 'advanced',
+	});
 	const answered = new Promise<RunFigures>((resolve, reject) => {
 		subject.on('message', (message: FromSubject) => resolve(message));
 		subject.once('exit', (code) => reject(new Error(`the measured process ended with ${code}`)));
@@ -126,7 +129,7 @@ async function runPeer(services: number, endpoints: number): Promise<number> {
 		closeSync(out);
 		tell(`${services} services × ${endpoints} endpoints: kube-proxy's shape, nft -f`);
 		const began = performance.now();
-		const nft = inNamespace(['/usr/sbin/nft', '-f', file], 'inherit');
+		const nft = inNamespace(['/usr/sbin/nft', '-f', file], {stdio: 'inherit'});
 		const [code] = await once(nft, 'exit');
 		if (code !== 0) {
 			throw new Error(`nft -f ended with ${code}`);
@@ -135,20 +138,5 @@ async function runPeer(services: number, endpoints: number): Promise<number> {
 		return performance.now() - began;
 	} finally {
 		rmSync(folder, {recursive: true});
-	}
-}
-
-function inNamespace(command: readonly string[], channel: 'ipc' | 'inherit'): ChildProcess {
-	const flags = getuid?.() === 0 ? ['-n'] : ['-Urn'];
-	return spawn('unshare', [...flags, ...command], {
-		stdio: channel === 'ipc' ? ['ignore', 'inherit', 'inherit', 'ipc'] : 'inherit',
-		...(channel === 'ipc' && {serialization: 'advanced' as const}),
-	});
-}
-
-/** Progress, on a terminal only. */
-function tell(text: string): void {
-	if (process.stderr.isTTY) {
-		process.stderr.write(`\r\u001b[K${text}`);
 	}
 }
