@@ -9,10 +9,6 @@ export function isPort(value: unknown): value is number {
 	return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
 }
 
-export function isProtocol(value: unknown): value is Protocol {
-	return value === 'TCP' || value === 'UDP' || value === 'SCTP';
-}
-
 /** `address:port`, with brackets around an IPv6 address (RFC 3986, section 3.2.2). */
 export function printSocketAddress(address: string, port: number): string {
 	return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

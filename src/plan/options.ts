@@ -6,7 +6,7 @@ import type {Prefix} from '../net/prefix.ts';
  * `primary` = the Node object's first address of each family; `all` = every address of this node but loopback;
  * `localhost` = loopback, which a NAT in the kernel cannot serve: the plan says so of each Service with a node port.
  */
-export type NodePortAddress = 'primary' | 'all' | 'localhost' | Prefix;
+type NodePortAddress = 'primary' | 'all' | 'localhost' | Prefix;
 
 /** How the configuration asks to tell the pods of this node. Source: kube-proxy's detectLocalMode. */
 export type DetectorOption =

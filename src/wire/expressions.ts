@@ -83,7 +83,7 @@ const expressionTables = {
 	immediate: attributeTable({dreg: [1, be32], data: [2, nested(dataAttributes)]}),
 	/** Looks a key up; without dreg the rule ends where it is missing, or with flags 1 (NFT_LOOKUP_F_INV) where found. NFTA_LOOKUP_* */
 	lookup: attributeTable({sreg: [2, be32], dreg: [3, be32], set: [1, string], setId: [4, be32], flags: [5, be32]}),
-	/** Changes a set from the packet path. NFTA_DYNSET_*; op is one of {@link dynsetOps}, timeout in milliseconds */
+	/** Changes a set from the packet path. NFTA_DYNSET_*; op 0 adds, 1 updates, 2 deletes; timeout in milliseconds */
 	dynset: attributeTable({
 		sregKey: [4, be32],
 		sregData: [5, be32],
@@ -219,9 +219,6 @@ export const ctKeys = {
 	srcIp6: 21,
 	dstIp6: 22,
 } as const;
-
-/** NFT_DYNSET_OP_* */
-export const dynsetOps = {add: 0, update: 1, delete: 2} as const;
 
 /** NF_NAT_RANGE_*. Source: include/uapi/linux/netfilter/nf_nat.h */
 export const natFlags = {random: 0x4, persistent: 0x8, fullyRandom: 0x10} as const;
