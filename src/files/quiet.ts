@@ -25,10 +25,15 @@ export class Quiet {
 		signal.addEventListener('abort', () => this.#wake(), {once: true});
 	}
 
-	/** Whether a burst goes on: what was given out may be only a part of a larger change. */
+	/**
+	 * Whether a burst goes on: what was given out may be only a part of a larger change. Paths that rest by now but
+	 * were not asked for yet, because reading others took long, count as part of it; those that never rest do not.
+	 */
 	get isBusy(): boolean {
 		const now = this.#clock.now();
-		return [...this.#touches.values()].some(({firstAt}) => now - firstAt < this.#settleMs * patience);
+		return [...this.#touches.values()].some(
+			({firstAt, lastAt}) => now - firstAt < this.#settleMs * patience || now - lastAt >= this.#settleMs,
+		);
 	}
 
 	touch(path: string): void {

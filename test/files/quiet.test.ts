@@ -102,3 +102,10 @@ test('the signal ends the waiting and leaves no timer', async (t) => {
 	t.is(timers.size, 0);
 	t.is((await quiet.next()).size, 0);
 });
+
+test('a path that came to rest while others were read for long is waited for', (t) => {
+	const {quiet, advance} = quietAt();
+	quiet.touch('a');
+	advance(5000);
+	t.true(quiet.isBusy);
+});
