@@ -120,6 +120,23 @@ test('a Service that the kernel refuses is named with the reason, stays as it wa
 	}
 });
 
+test('when the kernel refuses most of what it is sent, each Service is named once and the others are in force', async (t) => {
+	for (const offsets of [true, false]) {
+		const keys = Array.from(
+			{length: 200},
+			(_, index) => `0a6001${index.toString(16).padStart(2, '0')}0600000000500000`,
+		);
+		const kernel = new FakeNftables({refusedKeys: new Set(keys), offsets});
+		const bad = keys.map((_, index) => buildFrontend({address: `10.96.1.${index}`, name: `bad-${index}`}));
+		const {refused} = await start(kernel).sync(buildPlan([web, ...bad, external]), true, signal);
+		t.deepEqual(
+			refused.map(({service}) => service?.name ?? '').toSorted(),
+			bad.map(({service}) => service.name).toSorted(),
+		);
+		t.is(await tableText(kernel, 'IPv4'), await fresh([web, external]));
+	}
+});
+
 test('a table that another process changed is read and made right by the next update', async (t) => {
 	const kernel = new FakeNftables();
 	const dataplane = start(kernel);

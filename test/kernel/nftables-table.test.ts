@@ -1,13 +1,16 @@
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import anyTest, {type TestFn} from 'ava';
-import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
+import {NftablesDataplane, printPlan} from '../../src/dataplane/nftables/nftables.ts';
 import type {TableForm} from '../../src/dataplane/nftables/table.ts';
 import {exec} from '../../src/kernel/exec.ts';
 import {Nftables} from '../../src/kernel/nftables.ts';
-import {type Family, families} from '../../src/net/address.ts';
+import {type Family, families, familyOf} from '../../src/net/address.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import {Pipeline, readList} from '../lab/pipeline.ts';
 import {readScenarios} from '../lab/scenario.ts';
 import {buildFrontend, buildPlan} from '../support/frontends.ts';
+import {increments} from '../support/increments.ts';
 import {tableText} from '../support/table-text.ts';
 
 type Context = {started: NftablesDataplane[]; kernel: Nftables};
@@ -82,6 +85,24 @@ test('nft takes every golden file, and the kernel then has what we would have se
 		await dataplane.cleanup();
 	}
 });
+
+for (const {name, before, after, others} of increments) {
+	test(`${name}: nft takes the golden file behind the table that it is for, and gives the table that a sync gives`, async (t) => {
+		const path = join(import.meta.dirname, `../golden/nftables/${name.replaceAll(' ', '-')}.nft`);
+		const from = printPlan(buildPlan([...others, ...(before ? [before] : [])]));
+		await exec('nft', ['-f', '-'], {input: `${from}\n${readFileSync(path, 'utf8')}`});
+		const family = familyOf((after ?? before)?.address ?? web.address);
+		const byNft = await elements(t.context, family);
+		await start(t.context).sync(buildPlan([...others, ...(after ? [after] : [])]), true, signal);
+		t.is(byNft, await elements(t.context, family));
+	});
+}
+
+/** The table without the chains that a later transaction takes away. */
+async function elements(context: Context, family: Family): Promise<string> {
+	const lines = (await text(context, family)).split('\n');
+	return lines.filter((line) => !/^(?:chain|verdicts|policy-verdicts) /.test(line)).join('\n');
+}
 
 test('nft lists the whole table, and loading the listing into an empty kernel gives the same listing', async (t) => {
 	const scenarios = readScenarios().filter(({name}) => /source-ranges|hairpin|sctp|interface-prefix/.test(name));

@@ -4,7 +4,7 @@ import type {Fragment, Held, Slot} from './ruleset.ts';
 import {arrange} from './slots.ts';
 
 /** Operations in one transaction: some 256 KiB, so that no commit holds the kernel's lock for long. */
-const operationsMax = 4096;
+export const operationsMax = 4096;
 /** Frontends looked at in one turn of the event loop. */
 const frontendsMax = 2048;
 

@@ -38,8 +38,8 @@ export type Difference = {
 };
 
 /**
- * The operations that make every `before` an `after`, apart from what is shared: see {@link diffShared}, whose
- * operations belong in the same transaction. Order is contract: for each set, what goes before what comes. The kernel
+ * The operations that make every `before` an `after`, but for two things: what is shared, which {@link diffShared}
+ * puts in the same transaction, and {@link surplusSlots}, for the next one. Order is contract: for each set, what goes before what comes. The kernel
  * refuses a second element of one key (EEXIST), and a narrower interval inside a wider one; it has no "replace", so a
  * changed value is a deletion and an addition in one transaction.
  */
@@ -64,6 +64,29 @@ export function diffShared({balances, hairpins, clusterIps}: SharedTurnover): Op
 	turnOver(ops, 'hairpin', hairpins);
 	turnOver(ops, 'cluster-ips', clusterIps);
 	return ops;
+}
+
+/**
+ * The operations that take away slots behind the end of a list that became shorter. A transaction of its own, behind
+ * the one that made it shorter: each lookup of a packet sees the newest commit, so a packet may have been told the old
+ * length right before it and pick the last slot right behind it. It finds a backend there, not nothing.
+ */
+export function surplusSlots({before, after}: Difference): Op[] {
+	if (before === undefined || after === undefined) {
+		return [];
+	}
+
+	return [
+		...surplus(before, before.slots, after.slots.length, 0),
+		...surplus(before, before.localSlots, after.localSlots.length, firstLocalSlot),
+	];
+}
+
+function surplus(at: Held, slots: readonly (Slot | undefined)[], kept: number, first: number): Op[] {
+	return slots.slice(kept).flatMap((to, index): Op[] => {
+		const slot = first + kept + index;
+		return to === undefined ? [] : [{verb: 'delete', kind: 'element', set: 'endpoints', at, slot, to}];
+	});
 }
 
 /** What of the shared things comes and goes with `delta`. */
@@ -138,7 +161,8 @@ function changeSlots(
 		return;
 	}
 
-	for (let index = 0; index < from.length; index++) {
+	const end = after === undefined ? from.length : Math.min(from.length, to.length); // behind it: see surplusSlots
+	for (let index = 0; index < end; index++) {
 		const slot = from[index];
 		if (slot !== undefined && before !== undefined && !sameSlot(slot, to[index])) {
 			ops.push({verb: 'delete', kind: 'element', set: 'endpoints', at: before, slot: first + index, to: slot});

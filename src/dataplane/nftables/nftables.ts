@@ -1,4 +1,4 @@
-import {families} from '../../net/address.ts';
+import {type Family, families} from '../../net/address.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {Plan, PlanChange} from '../../plan/plan.ts';
 import type {Dataplane, Outcome, Takes} from '../dataplane.ts';
@@ -13,17 +13,21 @@ export type NftablesOptions = {
 	readonly kernel: Kernel & {close(): void};
 	/** The best that the kernel can have, unless told. */
 	readonly form?: TableForm;
+	/** Those that the node serves, unless told all: of others no table is made. Cleanup is of all. */
+	readonly families?: readonly Family[];
 };
 
 /** Services by nf_tables: the tables `ip fairlead` and `ip6 fairlead`, which nobody else writes. */
 export class NftablesDataplane implements Dataplane {
 	readonly name = 'nftables';
 	readonly #kernel: NftablesOptions['kernel'];
-	readonly #tables: readonly Table[];
+	readonly #tables: ReadonlyMap<Family, Table>;
+	readonly #served: readonly Family[];
 
-	constructor({kernel, form}: NftablesOptions) {
+	constructor({kernel, form, families: served = families}: NftablesOptions) {
 		this.#kernel = kernel;
-		this.#tables = families.map((family) => new Table(new KernelDoor(kernel, family), family, form));
+		this.#tables = new Map(families.map((family) => [family, new Table(new KernelDoor(kernel, family), family, form)]));
+		this.#served = served;
 	}
 
 	takes(frontend: Frontend): Takes {
@@ -44,7 +48,7 @@ export class NftablesDataplane implements Dataplane {
 
 	async cleanup(): Promise<void> {
 		const {signal} = new AbortController();
-		for (const table of this.#tables) {
+		for (const table of this.#tables.values()) {
 			await table.cleanup(signal);
 		}
 	}
@@ -57,7 +61,8 @@ export class NftablesDataplane implements Dataplane {
 	async #inEach(act: (table: Table) => Promise<Outcome>): Promise<Outcome> {
 		const outcomes: Outcome[] = [];
 		const errors: unknown[] = [];
-		for (const table of this.#tables) {
+		const tables = this.#served.map((family) => this.#tables.get(family)).filter((table) => table !== undefined);
+		for (const table of tables) {
 			await act(table).then(
 				(outcome) => outcomes.push(outcome),
 				(error: unknown) => errors.push(error),

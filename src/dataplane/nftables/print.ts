@@ -2,7 +2,6 @@ import type {Family} from '../../net/address.ts';
 import {type Prefix, printPrefix} from '../../net/prefix.ts';
 import {printAction} from './actions.ts';
 import {
-	type Chain,
 	type Element,
 	type Field,
 	type Hook,
@@ -18,7 +17,7 @@ import {
 } from './ruleset.ts';
 
 /** `ip` or `ip6`, as nft calls a family, its tables and its header. */
-export function nftFamily(family: Family): 'ip' | 'ip6' {
+function nftFamily(family: Family): 'ip' | 'ip6' {
 	return family === 'IPv4' ? 'ip' : 'ip6';
 }
 
@@ -145,12 +144,12 @@ function printPick(count: number, first: number): string {
 	return `numgen random mod ${count}${first === 0 ? '' : ` offset ${first}`}`;
 }
 
-export function printVerdict(verdict: Verdict): string {
+function printVerdict(verdict: Verdict): string {
 	return verdict.kind === 'drop' ? 'drop' : `goto ${verdict.chain}`;
 }
 
 /** The element as nft writes it. */
-export function printElement(element: Element): string {
+function printElement(element: Element): string {
 	const key = printKey(element);
 	switch (element.set) {
 		case 'services':
@@ -208,10 +207,4 @@ function printServiceKey({address, protocol, port}: ServiceKey): string {
 function printRange(prefix: Prefix): string {
 	const whole = prefix.address.includes(':') ? 128 : 32;
 	return prefix.bits === whole ? prefix.address : printPrefix(prefix);
-}
-
-/** A chain with its rules, as a person reads it. */
-export function printChain({name, hook, rules}: Chain, family: Family): string {
-	const head = hook ? [`\t${printHook(hook)}`] : [];
-	return [`chain ${name} {`, ...head, ...rules.map((rule) => `\t${printRule(rule, family)}`), '}'].join('\n');
 }

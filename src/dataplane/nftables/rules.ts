@@ -46,7 +46,7 @@ export function rulesOf(ops: Iterable<Op>, family: Family): Rules {
 }
 
 /** Does to the table what the kernel does, without asking whether it would. */
-export function applyOp(rules: Rules, op: Op): void {
+function applyOp(rules: Rules, op: Op): void {
 	switch (op.kind) {
 		case 'table':
 			if (op.verb === 'delete') {

@@ -87,7 +87,7 @@ export class Sending {
 	}
 }
 
-export const nothingSent: Sent = {operations: 0, taken: [], refused: [], mismatch: false};
+const nothingSent: Sent = {operations: 0, taken: [], refused: [], mismatch: false};
 
 function join(a: Sent, b: Sent): Sent {
 	return {

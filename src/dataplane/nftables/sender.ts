@@ -2,10 +2,10 @@ import {setImmediate} from 'node:timers/promises';
 import type {Family} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {Outcome, Refusal} from '../dataplane.ts';
-import {Batch} from './batch.ts';
-import type {Shared} from './diff.ts';
-import type {Door} from './door.ts';
-import type {Held} from './ruleset.ts';
+import {Batch, operationsMax} from './batch.ts';
+import {type Shared, surplusSlots} from './diff.ts';
+import {type Door, sendAll} from './door.ts';
+import type {Held, Op} from './ruleset.ts';
 import {Sending, type Sent} from './send.ts';
 
 /** What calls did, added up. */
@@ -31,6 +31,8 @@ export class Sender {
 	readonly #signal: AbortSignal;
 	#batch = new Batch();
 	#onItsWay: Promise<void> | undefined;
+	/** Deletions that wait for what was sent to be in the kernel. */
+	#surplus: Op[] = [];
 
 	constructor(door: Door, family: Family, known: Known, sum: Sum, signal: AbortSignal) {
 		[this.#door, this.#family, this.#known, this.#sum, this.#signal] = [door, family, known, sum, signal];
@@ -45,6 +47,11 @@ export class Sender {
 	/** Sends what was added, and returns while it is on its way. */
 	async flush(): Promise<void> {
 		await this.#send();
+		if (this.#surplus.length >= operationsMax) {
+			await this.#onItsWay;
+			await this.#removeSurplus();
+		}
+
 		await setImmediate(); // where there was nothing to send too, others get their turn
 		this.#signal.throwIfAborted();
 	}
@@ -56,6 +63,17 @@ export class Sender {
 		}
 
 		await this.#onItsWay;
+		await this.#removeSurplus();
+	}
+
+	async #removeSurplus(): Promise<void> {
+		const ops = this.#surplus;
+		this.#surplus = [];
+		if (ops.length > 0 && (await sendAll(this.#door, ops)).length > 0) {
+			this.#sum.mismatch = true;
+		} else {
+			this.#sum.operations += ops.length;
+		}
 	}
 
 	/** Returns when the batch is on its way. */
@@ -71,7 +89,9 @@ export class Sender {
 		this.#sum.operations += operations;
 		this.#sum.refused.push(...refused);
 		this.#sum.mismatch ||= mismatch;
-		for (const {key, after} of taken) {
+		for (const difference of taken) {
+			const {key, after} = difference;
+			this.#surplus.push(...surplusSlots(difference));
 			if (after === undefined) {
 				this.#known.held.delete(key);
 			} else {

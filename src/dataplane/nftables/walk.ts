@@ -18,7 +18,7 @@ export type Packet = {
 };
 
 /** A backend that the connection may get, and whether the backend sees an address of this node instead of the client's. */
-export type Reached = Slot & {readonly masqueraded: boolean};
+type Reached = Slot & {readonly masqueraded: boolean};
 
 /** What becomes of the connection. `lost` slots have no backend: the packet is dropped there. */
 export type Fate =
