@@ -18,7 +18,7 @@ import {clusterCidr, nodeName} from './cluster.ts';
  */
 export type ToSubject =
 	| {readonly kind: 'objects'; readonly changes: readonly Change[]}
-	| {readonly kind: 'measure'; readonly mix: readonly Change[]};
+	| {readonly kind: 'measure'; readonly mix: readonly Change[]; readonly turns: boolean};
 
 export type RunFigures = {
 	/** From the first parsed object's entry to the last commit's acknowledgement. */
@@ -27,8 +27,8 @@ export type RunFigures = {
 	readonly changeMs: readonly number[];
 	/** VmHWM: the most memory that was ever resident, in MiB. */
 	readonly rssMb: number;
-	/** The most CPU that one turn of the event loop used, in milliseconds. */
-	readonly turnMs: number;
+	/** The most CPU that one turn of the event loop used, in milliseconds; to watch it costs a core, so it is asked for. */
+	readonly turnMs: number | undefined;
 	readonly kernelElements: number;
 };
 
@@ -43,7 +43,7 @@ process.on('message', (message: ToSubject) => {
 		return;
 	}
 
-	void measure(message.mix).then(
+	void measure(message).then(
 		(figures) => process.send?.(figures satisfies FromSubject),
 		(error: unknown) => {
 			process.stderr.write(`${String(error)}\n`);
@@ -52,9 +52,9 @@ process.on('message', (message: ToSubject) => {
 	);
 });
 
-async function measure(mix: readonly Change[]): Promise<RunFigures> {
+async function measure({mix, turns: isWatched}: ToSubject & {kind: 'measure'}): Promise<RunFigures> {
 	const dataplane = new Watched(new NftablesDataplane({kernel: new Nftables()}));
-	const turns = watchTurns();
+	const turns = isWatched ? watchTurns() : undefined;
 	const reconciler = new Reconciler({
 		sources: ['files'],
 		inbox,
@@ -75,12 +75,11 @@ async function measure(mix: readonly Change[]): Promise<RunFigures> {
 	});
 	const stop = new AbortController();
 	void reconciler.run(stop.signal, stop.signal);
-	turns.reset();
+	turns?.reset();
 	const began = performance.now();
 	inbox.push({source: 'files', changes: [...objects.splice(0), {verb: 'synced', source: 'files', complete: true}]});
 	const {operations} = await dataplane.next();
 	const coldMs = performance.now() - began;
-	const coldTurnMs = turns.most();
 	const changeMs: number[] = [];
 	for (const change of mix) {
 		const start = performance.now();
@@ -94,7 +93,7 @@ async function measure(mix: readonly Change[]): Promise<RunFigures> {
 		coldMs,
 		changeMs,
 		rssMb: peakMemoryMb(),
-		turnMs: Math.max(coldTurnMs, turns.most()),
+		turnMs: turns?.most(),
 		kernelElements: operations,
 	};
 }

@@ -44,18 +44,25 @@ export async function benchSync(options: Options): Promise<void> {
 		const runs: RunFigures[] = [];
 		for (let run = 0; run < options.runs; run++) {
 			tell(`${services} services × ${options.endpoints} endpoints: run ${run + 1} of ${options.runs}`);
-			runs.push(await runSubject(services, options, run));
+			runs.push(await runSubject(services, options, run, false));
 		}
 
+		tell(`${services} services × ${options.endpoints} endpoints: turns of the event loop`);
+		const {turnMs} = await runSubject(services, options, 0, true);
 		const peerColdMs = options.peer ? await runPeer(services, options.endpoints) : null;
-		figures.push(summarize(services, options, runs, peerColdMs));
+		figures.push(summarize(services, options, runs, {turnMs, peerColdMs}));
 	}
 
 	tell('');
 	print(figures, options);
 }
 
-function summarize(services: number, {endpoints}: Options, runs: RunFigures[], peerColdMs: number | null): SizeFigures {
+function summarize(
+	services: number,
+	{endpoints}: Options,
+	runs: RunFigures[],
+	{turnMs = 0, peerColdMs}: {readonly turnMs: number | undefined; readonly peerColdMs: number | null},
+): SizeFigures {
 	const coldMs = median(runs.map((run) => run.coldMs));
 	return {
 		services,
@@ -64,7 +71,7 @@ function summarize(services: number, {endpoints}: Options, runs: RunFigures[], p
 		changeP50Ms: median(runs.map((run) => percentile(run.changeMs, 0.5))),
 		changeP99Ms: median(runs.map((run) => percentile(run.changeMs, 0.99))),
 		rssMb: Math.max(...runs.map((run) => run.rssMb)),
-		turnMs: Math.max(...runs.map((run) => run.turnMs)),
+		turnMs,
 		kernelElements: Math.max(...runs.map((run) => run.kernelElements)),
 		peerColdMs,
 		ratio: peerColdMs === null ? null : peerColdMs / coldMs,
@@ -85,7 +92,12 @@ function print(figures: readonly SizeFigures[], {json}: Options): void {
 }
 
 /** A daemon without its command line, in a network namespace of its own; the objects are made here and handed over. */
-async function runSubject(services: number, {endpoints, changes}: Options, seed: number): Promise<RunFigures> {
+async function runSubject(
+	services: number,
+	{endpoints, changes}: Options,
+	seed: number,
+	turns: boolean,
+): Promise<RunFigures> {
 	const subject = inNamespace([process.execPath, heapFlag, join(import.meta.dirname, 'subject.ts')], {
 		stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
 		serialization: 'advanced',
@@ -104,7 +116,7 @@ async function runSubject(services: number, {endpoints, changes}: Options, seed:
 	}
 
 	await hand(subject, {kind: 'objects', changes: batch});
-	await hand(subject, {kind: 'measure', mix: [...changeMix({services, endpoints, changes, seed})]});
+	await hand(subject, {kind: 'measure', turns, mix: [...changeMix({services, endpoints, changes, seed})]});
 	const figures = await answered;
 	subject.removeAllListeners();
 	subject.kill('SIGKILL');

@@ -27,6 +27,11 @@ export class Cluster {
 		return this.#planner.plan;
 	}
 
+	/** Services that this proxy serves: a headless one, or another proxy's, does not count. */
+	get serviceCount(): number {
+		return this.#world.services.size;
+	}
+
 	/** Takes one change into the world; what it touches is planned by {@link advance}. */
 	take(change: Change): void {
 		reduce(this.#world, [change], this.#touched);

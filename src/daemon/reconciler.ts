@@ -166,7 +166,14 @@ export class Reconciler {
 		const now = clock.now();
 		this.#notBefore = now + minPeriodMs;
 		condition.lastCommitAt = clock.wall();
-		reportOutcome(log, {plan: cluster.plan, outcome, ms: now - began, change, first: this.#first});
+		reportOutcome(log, {
+			plan: cluster.plan,
+			services: cluster.serviceCount,
+			outcome,
+			ms: now - began,
+			change,
+			first: this.#first,
+		});
 		this.#settleRefusals(outcome, change);
 		if (condition.refused.size === 0) {
 			this.#backoff.reset();

@@ -5,6 +5,8 @@ import type {Plan, PlanChange} from '../plan/plan.ts';
 
 type Committed = {
 	readonly plan: Plan;
+	/** How many Services are known that this proxy serves. */
+	readonly services: number;
 	readonly outcome: Outcome;
 	readonly ms: number;
 	/** Absent for a full sync. */
@@ -13,11 +15,16 @@ type Committed = {
 };
 
 /** One line a commit; the first says at `info` what is in force now. */
-export function reportOutcome(log: Logger, {plan, outcome, ms, change, first}: Committed): void {
+export function reportOutcome(log: Logger, {plan, services, outcome, ms, change, first}: Committed): void {
 	const {operations, refused} = outcome;
 	const cost = {operations, refused: refused.length, ms: Math.round(ms * 100) / 100};
 	if (first) {
-		log.info('everything known is in force', {...countPlan(plan), ...cost});
+		log.info('everything known is in force', {
+			services,
+			endpoints: countEndpoints(plan),
+			frontends: plan.frontends.size,
+			...cost,
+		});
 		reportUnserved(log, plan);
 	} else if (change === undefined) {
 		log.debug('full sync', cost);
@@ -40,17 +47,13 @@ function reportUnserved(log: Logger, plan: Plan): void {
 	}
 }
 
-function countPlan(plan: Plan): {readonly services: number; readonly endpoints: number; readonly frontends: number} {
-	const services = new Map<string, Set<string>>();
+function countEndpoints(plan: Plan): number {
 	let endpoints = 0;
-	for (const {kind, service, target} of plan.frontends.values()) {
-		const names = services.get(service.namespace) ?? new Set();
-		services.set(service.namespace, names.add(service.name));
+	for (const {kind, target} of plan.frontends.values()) {
 		endpoints += kind === 'clusterIP' && target.kind === 'backends' ? target.backends.length : 0;
 	}
 
-	const count = [...services.values()].reduce((sum, names) => sum + names.size, 0);
-	return {services: count, endpoints, frontends: plan.frontends.size};
+	return endpoints;
 }
 
 /** Says what is newly refused, or for another reason than before, and what is no longer. */
