@@ -30,6 +30,13 @@ export type BatchRefusal = {
 	readonly offset?: number;
 };
 
+/**
+ * A batch of at most so many bytes is sent from this thread: the kernel needs some 50 µs for it, another thread would
+ * cost as much again to wake, and on a busy node milliseconds until it runs. Only while another process commits does
+ * the loop wait for it.
+ */
+const smallBatchBytes = 16_384;
+
 /** Sequences of a batch start anew behind it, so that they never overflow 32 bits inside one. */
 const sequenceWrap = 0x4000_0000;
 
@@ -142,7 +149,12 @@ export class Nftables {
 
 	async #send(batch: Uint8Array): Promise<void> {
 		try {
-			await this.#socket.sendAside([this.#begin.written(), batch, this.#end.written()]);
+			const parts = [this.#begin.written(), batch, this.#end.written()];
+			if (batch.length <= smallBatchBytes) {
+				this.#socket.send(parts);
+			} else {
+				await this.#socket.sendAside(parts);
+			}
 		} catch (error) {
 			if (error instanceof NetError && error.details['errno'] === 'EMSGSIZE') {
 				throw new NetError('NFT_TOO_LONG', 'commit a batch', {bytes: batch.length}, error);
