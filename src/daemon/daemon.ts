@@ -40,7 +40,7 @@ export async function runDaemon(config: Config, version: string): Promise<number
 	const families = servedFamilies();
 	tellStart(log, config, {version, families});
 	const parts: DaemonParts = {
-		dataplane: openDataplane(),
+		dataplane: openDataplane(families),
 		doors: sourceDoors(config, log),
 		cluster: new Cluster(planOptions(config, families)),
 		log,
