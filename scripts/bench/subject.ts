@@ -68,6 +68,7 @@ async function measure({mix, turns: isWatched}: ToSubject & {kind: 'measure'}): 
 		}),
 		dataplane,
 		condition: newCondition(),
+		followers: [],
 		log: await openLog({level: 'error'}),
 		clock: systemClock,
 		retryCeilingMs: 1000,

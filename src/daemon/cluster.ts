@@ -2,7 +2,7 @@ import type {Change} from '../model/change.ts';
 import type {ObjectKey} from '../model/objects.ts';
 import {createWorld, nothingTouched, reduce, type WritableTouched, type WritableWorld} from '../model/world.ts';
 import type {PlanOptions} from '../plan/options.ts';
-import type {Plan, PlanChange} from '../plan/plan.ts';
+import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
 import {mergePlanChanges} from '../plan/plan-change.ts';
 import {Planner} from '../plan/planner.ts';
 import type {Kind} from './intake.ts';
@@ -82,9 +82,11 @@ export class Cluster {
 		return change;
 	}
 
-	/** Forgets what planning did so far: a full sync compares everything anyway. */
-	forgetChanges(): void {
+	/** As {@link changed}, for a full sync, which compares everything: only the flows that went stale are left to tell. */
+	changedFlows(): readonly StaleFlows[] {
+		const flows = this.#changes.flatMap(({staleFlows}) => staleFlows);
 		this.#changes = [];
+		return flows;
 	}
 }
 

@@ -13,6 +13,7 @@ import {Inbox} from './inbox.ts';
 import {lockNamespace} from './lock.ts';
 import {planOptions} from './options.ts';
 import {Reconciler} from './reconciler.ts';
+import {logFollower} from './report.ts';
 import {type Shutdown, watchCrashes, watchSignals} from './shutdown.ts';
 import {runSource, type SourceDoor} from './source-runner.ts';
 import {sourceDoors} from './sources.ts';
@@ -66,6 +67,7 @@ async function serve(config: Config, parts: DaemonParts, shutdown: Shutdown): Pr
 		cluster,
 		dataplane,
 		condition,
+		followers: [logFollower(log, () => cluster.serviceCount)],
 		log,
 		clock,
 		retryCeilingMs: config.syncPeriodMs,

@@ -1,16 +1,18 @@
 import type {Dataplane, Outcome} from '../dataplane/dataplane.ts';
 import type {SourceName} from '../model/change.ts';
 import type {Logger} from '../observe/log.ts';
-import type {PlanChange} from '../plan/plan.ts';
+import {type FrontendKey, frontendKey} from '../plan/frontend.ts';
+import type {PlanChange, StaleFlows} from '../plan/plan.ts';
 import {isEmptyChange} from '../plan/plan-change.ts';
 import {Backoff} from './backoff.ts';
 import {asNetError} from './bug.ts';
 import {type Clock, inTurns} from './clock.ts';
 import type {Cluster} from './cluster.ts';
+import type {Commit, Follower} from './follower.ts';
 import {type Condition, refusalName} from './health.ts';
 import type {Inbox} from './inbox.ts';
 import {Intake} from './intake.ts';
-import {reportFailure, reportOutcome, reportRefusals} from './report.ts';
+import {reportRefusals} from './report.ts';
 
 export type ReconcilerParts = {
 	readonly sources: readonly SourceName[];
@@ -19,6 +21,8 @@ export type ReconcilerParts = {
 	readonly dataplane: Dataplane;
 	/** Written here, read by health answers. */
 	readonly condition: Condition;
+	/** Told of each commit, in this order. */
+	readonly followers: readonly Follower[];
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a failed commit is tried again. */
@@ -47,6 +51,8 @@ export class Reconciler {
 	#dirty = false;
 	/** Whether the last full sync removed what the plan does not name. */
 	#pruned = false;
+	/** Of frontends whose flows went stale, what commits that failed would have told. */
+	readonly #staleFlows = new Map<FrontendKey, StaleFlows>();
 	/** Whether planning ever met a bug: what the plan lacks then may be in the kernel with good reason. */
 	#tripped = false;
 	#first = true;
@@ -106,7 +112,11 @@ export class Reconciler {
 		}
 
 		if (this.#dirty) {
-			condition.pendingSince ??= since ?? clock.now();
+			if (condition.pendingSince === undefined) {
+				const at = since ?? clock.now();
+				condition.pendingSince = at;
+				this.#tell((follower) => follower.queued?.(at));
+			}
 		}
 
 		if (!this.#pruned && this.#mayPrune) {
@@ -122,7 +132,7 @@ export class Reconciler {
 		const [prune, began] = [this.#mayPrune, clock.now()];
 		try {
 			if (full) {
-				cluster.forgetChanges();
+				this.#owe(cluster.changedFlows());
 				this.#committed(await dataplane.sync(cluster.plan, prune, signal), began);
 				this.#synced(prune);
 			} else {
@@ -157,24 +167,47 @@ export class Reconciler {
 	async #update(change: PlanChange | undefined, began: number, signal: AbortSignal): Promise<void> {
 		const {cluster, dataplane} = this.#parts;
 		if (change !== undefined && !isEmptyChange(change)) {
+			this.#owe(change.staleFlows);
 			this.#committed(await dataplane.update(cluster.plan, change, signal), began, change);
 		}
 	}
 
+	/** Of one frontend only the last word counts: what it says to delete includes what was said before. */
+	#owe(flows: readonly StaleFlows[]): void {
+		for (const flow of flows) {
+			this.#staleFlows.set(frontendKey(flow.address, flow.protocol, flow.port), flow);
+		}
+	}
+
+	/** A follower that trips a bug of ours is named; what was committed stays committed. */
+	#tell(tell: (follower: Follower) => void): void {
+		for (const follower of this.#parts.followers) {
+			try {
+				tell(follower);
+			} catch (caught) {
+				this.#parts.log.error('a commit was not followed up', {error: asNetError(caught, 'follow a commit')});
+			}
+		}
+	}
+
 	#committed(outcome: Outcome, began: number, change?: PlanChange): void {
-		const {clock, condition, log, minPeriodMs, cluster} = this.#parts;
+		const {clock, condition, minPeriodMs, cluster} = this.#parts;
 		const now = clock.now();
 		this.#notBefore = now + minPeriodMs;
 		condition.lastCommitAt = clock.wall();
-		reportOutcome(log, {
-			plan: cluster.plan,
-			services: cluster.serviceCount,
-			outcome,
-			ms: now - began,
-			change,
-			first: this.#first,
-		});
 		this.#settleRefusals(outcome, change);
+		const commit: Commit = {
+			plan: cluster.plan,
+			change,
+			staleFlows: [...this.#staleFlows.values()],
+			first: this.#first,
+			outcome,
+			queuedAt: condition.pendingSince,
+			startedAt: began,
+			endedAt: now,
+		};
+		this.#tell((follower) => follower.committed?.(commit));
+		this.#staleFlows.clear();
 		if (condition.refused.size === 0) {
 			this.#backoff.reset();
 		} else if (change === undefined || this.#syncAt === undefined) {
@@ -217,14 +250,14 @@ export class Reconciler {
 	}
 
 	#failed(caught: unknown, full: boolean): void {
-		const {clock, condition, log} = this.#parts;
+		const {clock, condition} = this.#parts;
 		const error = asNetError(caught, full ? 'bring the kernel in line with the plan' : 'commit a change');
 		const waitMs = this.#backoff.next();
 		this.#syncAt = clock.now() + waitMs;
 		this.#notBefore = this.#syncAt;
 		condition.failure = error;
 		condition.pendingSince ??= clock.now();
-		reportFailure(log, error, waitMs);
+		this.#tell((follower) => follower.failed?.({error, full, retryInMs: waitMs}));
 	}
 
 	#tellAwaiting(): void {

@@ -1,23 +1,26 @@
-import type {Outcome, Refusal} from '../dataplane/dataplane.ts';
-import type {NetError} from '../errors.ts';
+import type {Refusal} from '../dataplane/dataplane.ts';
 import type {Logger} from '../observe/log.ts';
-import type {Plan, PlanChange} from '../plan/plan.ts';
+import type {Plan} from '../plan/plan.ts';
+import type {Commit, Follower} from './follower.ts';
 
-type Committed = {
-	readonly plan: Plan;
-	/** How many Services are known that this proxy serves. */
-	readonly services: number;
-	readonly outcome: Outcome;
-	readonly ms: number;
-	/** Absent for a full sync. */
-	readonly change: PlanChange | undefined;
-	readonly first: boolean;
-};
+/**
+ * Says what the reconciler does, a line a commit.
+ *
+ * @param services how many Services are known that this proxy serves
+ */
+export function logFollower(log: Logger, services: () => number): Follower {
+	return {
+		committed: (commit) => reportCommit(log, commit, services()),
+		failed: ({error, retryInMs}) =>
+			log.error('a commit failed; everything is compared and sent again', {error, retryInMs: Math.round(retryInMs)}),
+	};
+}
 
-/** One line a commit; the first says at `info` what is in force now. */
-export function reportOutcome(log: Logger, {plan, services, outcome, ms, change, first}: Committed): void {
+/** The first says at `info` what is in force now. */
+function reportCommit(log: Logger, commit: Commit, services: number): void {
+	const {plan, change, first, outcome, startedAt, endedAt} = commit;
 	const {operations, refused} = outcome;
-	const cost = {operations, refused: refused.length, ms: Math.round(ms * 100) / 100};
+	const cost = {operations, refused: refused.length, ms: Math.round((endedAt - startedAt) * 100) / 100};
 	if (first) {
 		log.info('everything known is in force', {
 			services,
@@ -73,8 +76,4 @@ export function reportRefusals(
 			log.info('a Service that was refused is in force', {service});
 		}
 	}
-}
-
-export function reportFailure(log: Logger, error: NetError, waitMs: number): void {
-	log.error('a commit failed; everything is compared and sent again', {error, retryInMs: Math.round(waitMs)});
 }

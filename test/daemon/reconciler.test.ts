@@ -1,14 +1,16 @@
 import test, {type ExecutionContext} from 'ava';
 import {Cluster} from '../../src/daemon/cluster.ts';
+import type {Commit} from '../../src/daemon/follower.ts';
 import {type Condition, newCondition, readyAnswer} from '../../src/daemon/health.ts';
 import {Inbox} from '../../src/daemon/inbox.ts';
 import {Reconciler} from '../../src/daemon/reconciler.ts';
+import {logFollower} from '../../src/daemon/report.ts';
 import {NetError} from '../../src/errors.ts';
 import type {Change, SourceName} from '../../src/model/change.ts';
 import type {KubeObject} from '../../src/model/objects.ts';
 import {parseAddress} from '../../src/net/address.ts';
 import type {Frontend} from '../../src/plan/frontend.ts';
-import {buildEndpoint, buildService, buildSlice, thisNode} from '../support/builders.ts';
+import {buildEndpoint, buildPort, buildService, buildSlice, thisNode} from '../support/builders.ts';
 import {FakeClock} from '../support/fake-clock.ts';
 import {FakeDataplane} from '../support/fake-dataplane.ts';
 import {memoryLog} from '../support/memory-log.ts';
@@ -19,6 +21,7 @@ type Rig = {
 	readonly inbox: Inbox;
 	readonly dataplane: FakeDataplane;
 	readonly condition: Condition;
+	readonly commits: readonly Commit[];
 	readonly lines: readonly string[];
 	readonly say: (...changes: readonly Change[]) => Promise<void>;
 	readonly synced: (complete?: boolean) => Promise<void>;
@@ -38,8 +41,13 @@ function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
 		nodeIps: [],
 	});
 	const sources: readonly SourceName[] = ['files', 'nodeAddresses'];
+	const commits: Commit[] = [];
+	const followers = [
+		logFollower(log, () => cluster.serviceCount),
+		{committed: (commit: Commit) => commits.push(commit)},
+	];
 	const reconciler = new Reconciler({
-		...{sources, inbox, cluster, dataplane, condition, log, clock},
+		...{sources, inbox, cluster, dataplane, condition, followers, log, clock},
 		...{retryCeilingMs: 1000, minPeriodMs},
 	});
 	const stop = new AbortController();
@@ -50,7 +58,7 @@ function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
 		await clock.settle();
 	};
 	return {
-		...{clock, inbox, dataplane, condition, lines},
+		...{clock, inbox, dataplane, condition, commits, lines},
 		say: async (...changes) => await push('files', changes),
 		synced: async (complete = true) => {
 			await push('nodeAddresses', [{verb: 'synced', source: 'nodeAddresses', complete: true}]);
@@ -161,6 +169,35 @@ test('a commit that fails is mended by a full sync after a growing wait; what co
 	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey, '10.96.0.3 TCP 80']);
 	t.true(readyAnswer(condition).ok);
 	t.is(lines.filter((line) => line.includes('KERNEL_REFUSED')).length, 2);
+});
+
+test('flows that went stale are told with the commit that the kernel took, after those that it did not', async (t) => {
+	const {say, synced, clock, dataplane, commits} = start(t);
+	const dns = (address: string) =>
+		put(
+			buildService('shop/dns', {clusterIps: [address], ports: [buildPort({name: 'dns', protocol: 'UDP', port: 53})]}),
+		);
+	await say(dns('10.96.0.53'));
+	await synced();
+	t.deepEqual(
+		commits.at(-1)?.staleFlows.map(({address}) => address),
+		[parseAddress('10.96.0.53')],
+		'from before us',
+	);
+	dataplane.failures.push(new NetError('KERNEL_REFUSED', 'send a batch'));
+	await say(dns('10.96.0.54'));
+	await say(web);
+	t.is(commits.length, 1);
+	await clock.advance(1000);
+	t.deepEqual(
+		commits
+			.at(-1)
+			?.staleFlows.map(({address}) => String(address))
+			.toSorted(),
+		['10.96.0.53', '10.96.0.54'],
+	);
+	await say(db);
+	t.deepEqual(commits.at(-1)?.staleFlows, [], 'they are told once');
 });
 
 test('an error that is no NetError is a bug with a code, and is mended all the same', async (t) => {
