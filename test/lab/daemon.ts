@@ -55,13 +55,15 @@ export class Daemon {
 		}
 	}
 
-	/** Waits until the process is gone. */
-	async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+	/** Waits until the process is gone; its exit code, or null where the signal ended it. */
+	async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
 		if (this.#child.exitCode === null && this.#child.signalCode === null) {
 			const exit = once(this.#child, 'exit');
 			this.#child.kill(signal);
 			await exit;
 		}
+
+		return this.#child.exitCode;
 	}
 }
 

@@ -5,15 +5,18 @@ import {join} from 'node:path';
 /** A directory of objects that a daemon watches, and beside it a place for the daemon's own state. */
 export class ObjectFolder {
 	readonly #root: string;
+	/** Where files are written. */
+	#objects: string;
 	#written = 0;
 
 	private constructor(root: string) {
 		this.#root = root;
+		this.#objects = join(root, 'objects');
 	}
 
 	static async create(): Promise<ObjectFolder> {
 		const folder = new ObjectFolder(await mkdtemp(join(tmpdir(), 'fairlead-test-')));
-		await mkdir(join(folder.#root, 'objects'));
+		await mkdir(folder.#objects);
 		return folder;
 	}
 
@@ -30,11 +33,24 @@ export class ObjectFolder {
 	async write(file: string, text: string): Promise<void> {
 		const part = join(this.#root, `part-${++this.#written}`);
 		await writeFile(part, text);
-		await rename(part, join(this.#root, 'objects', file));
+		await rename(part, join(this.#objects, file));
 	}
 
 	async remove(file: string): Promise<void> {
-		await rm(join(this.#root, 'objects', file));
+		await rm(join(this.#objects, file));
+	}
+
+	/** Takes the folder away, with all that is in it. */
+	async hide(): Promise<void> {
+		await rename(this.#objects, join(this.#root, 'hidden'));
+	}
+
+	/** Puts the folder back; `before` is done to it while nobody watches it. */
+	async show(before: () => Promise<void>): Promise<void> {
+		this.#objects = join(this.#root, 'hidden');
+		await before();
+		this.#objects = join(this.#root, 'objects');
+		await rename(join(this.#root, 'hidden'), this.#objects);
 	}
 
 	async end(): Promise<void> {

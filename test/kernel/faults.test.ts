@@ -1,0 +1,88 @@
+import test from 'ava';
+import {BusyNode} from '../lab/busy-node.ts';
+
+/** So many rounds at most, and none begins after `budgetMs`; each of the three kinds comes first. */
+const rounds = 8;
+const budgetMs = 25_000;
+
+let node: BusyNode;
+test.before(async () => {
+	node = await BusyNode.start();
+});
+test.after.always(async () => {
+	await node.end();
+});
+
+test.serial(
+	'killed at any moment of a sync under load, the daemon loses no connection and comes back right',
+	async (t) => {
+		t.timeout(120_000);
+		await node.load();
+		const began = performance.now();
+		let round = 0;
+		while (round < rounds && (round < 3 || performance.now() - began < budgetMs)) {
+			round++;
+			await node.rearrange();
+			await node.pause(Math.random() * 150);
+			await node.daemon.kill('SIGKILL');
+			if (round % 2 === 0) {
+				await node.rearrange(); // what happened while nobody looked
+			}
+
+			node.restart();
+			await node.pause(Math.random() * 400);
+			if (round % 3 === 0) {
+				await node.daemon.kill('SIGKILL'); // in its first sync, or before
+				node.restart();
+			}
+
+			await node.daemon.ready();
+			t.deepEqual(await node.failures(), [], `round ${round}`);
+			await node.pause(300);
+			t.deepEqual(await node.wrongAnswers(), [], `round ${round}: answers since it is ready`);
+		}
+
+		t.log(`${round} rounds`);
+		t.deepEqual(await node.unload(), []);
+	},
+);
+
+test.serial(
+	'ended by SIGTERM and started again under load, it finishes its commit, and no connection is lost',
+	async (t) => {
+		t.timeout(120_000);
+		await node.load();
+		for (let round = 1; round <= 4; round++) {
+			await node.rearrange();
+			await node.pause(Math.random() * 150);
+			t.is(await node.daemon.kill('SIGTERM'), 0, node.daemon.log);
+			await node.rearrange();
+			node.restart();
+			await node.daemon.ready();
+			t.deepEqual(await node.failures(), [], `round ${round}`);
+			await node.pause(300);
+			t.deepEqual(await node.wrongAnswers(), [], `round ${round}: answers since it is ready`);
+		}
+
+		t.deepEqual(await node.unload(), []);
+	},
+);
+
+test.serial(
+	'while the folder of objects is gone all stays in force; back with changes, they are followed',
+	async (t) => {
+		t.timeout(60_000);
+		await node.load();
+		await node.folder.hide();
+		await node.daemon.printed(() => node.daemon.log.includes('FILE_UNREADABLE'));
+		await node.pause(500);
+		t.deepEqual(await node.wrongAnswers(), [], 'while it is gone');
+		await node.folder.show(async () => await node.rearrange());
+		await node.daemon.printed(() => node.daemon.log.includes('a problem of an object file is mended'));
+		await node.pause(1000);
+		t.deepEqual(await node.failures(), [], 'when it came back');
+		await node.pause(300);
+		t.deepEqual(await node.wrongAnswers(), [], 'since it is back');
+		t.deepEqual(await node.unload(), []);
+	},
+);
