@@ -20,7 +20,7 @@ import {sourceDoors} from './sources.ts';
 import {makeStateDir} from './state-dir.ts';
 
 /** What a daemon is made of, apart from its configuration. */
-type DaemonParts = {
+export type DaemonParts = {
 	readonly dataplane: Dataplane;
 	readonly doors: readonly SourceDoor[];
 	readonly cluster: Cluster;
@@ -48,7 +48,7 @@ export async function runDaemon(config: Config, version: string): Promise<number
 		clock: systemClock,
 	};
 	const shutdown = watchSignals(log, systemClock);
-	await serve(config, parts, shutdown).catch(crash);
+	await serveNode(config, parts, shutdown).catch(crash);
 	release();
 	const exitCode = shutdown.finish();
 	log.info('ended', {exitCode});
@@ -56,7 +56,7 @@ export async function runDaemon(config: Config, version: string): Promise<number
 }
 
 /** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */
-async function serve(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
+export async function serveNode(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
 	const {dataplane, doors, cluster, log, clock} = parts;
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
