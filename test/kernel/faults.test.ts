@@ -1,5 +1,7 @@
 import test from 'ava';
 import {BusyNode} from '../lab/busy-node.ts';
+import {MemoryLimit} from '../lab/memory-limit.ts';
+import {printList} from '../lab/object-folder.ts';
 
 /** So many rounds at most, and none begins after `budgetMs`; each of the three kinds comes first. */
 const rounds = 8;
@@ -86,3 +88,39 @@ test.serial(
 		t.deepEqual(await node.unload(), []);
 	},
 );
+
+/** More than an idle daemon needs, less than one that reads 50 MB of objects. */
+const limitBytes = 160 * 1024 * 1024;
+const probe = MemoryLimit.create(limitBytes);
+probe?.end();
+const testLimit = probe === undefined ? test.serial.skip : test.serial;
+testLimit(
+	`a daemon that runs into its memory limit dies, no connection is lost, and the next one comes back right${probe ? '' : ' (left out: no memory control group can be made here)'}`,
+	async (t) => {
+		t.timeout(120_000);
+		const limit = MemoryLimit.create(limitBytes);
+		await node.daemon.kill('SIGTERM');
+		node.restart(limit?.command);
+		await node.daemon.ready();
+		await node.load();
+		await node.folder.write('large.json', printList(Array.from({length: 50_000}, (_, index) => largeObject(index))));
+		await node.daemon.ended();
+		limit?.end();
+		await node.pause(500);
+		await node.folder.remove('large.json');
+		t.deepEqual(await node.wrongAnswers(), [], 'while nobody is there');
+		await node.rearrange();
+		node.restart();
+		await node.daemon.ready();
+		t.deepEqual(await node.failures(), []);
+		await node.pause(300);
+		t.deepEqual(await node.wrongAnswers(), [], 'since it is back');
+		t.deepEqual(await node.unload(), []);
+	},
+);
+
+function largeObject(index: number): unknown {
+	const metadata = {name: `large-${index}`, namespace: 'shop', annotations: {note: 'x'.repeat(900)}};
+	const spec = {clusterIP: `10.97.${index >> 8}.${index & 255}`, ports: [{port: 80}]};
+	return {apiVersion: 'v1', kind: 'Service', metadata, spec};
+}

@@ -13,10 +13,12 @@ export class Daemon {
 	readonly #lines = new EventEmitter();
 	#log = '';
 
-	constructor(host: Host, args: readonly string[]) {
+	/** @param wrapper a command that starts the command behind it */
+	constructor(host: Host, args: readonly string[], wrapper: readonly string[] = []) {
 		this.#host = host;
 		const env = {...process.env, NODE_COMPILE_CACHE: compileCache};
-		this.#child = spawn('/usr/bin/nsenter', [`--net=${host.netns}`, '--', process.execPath, program, 'run', ...args], {
+		const command = [...wrapper, process.execPath, program, 'run', ...args];
+		this.#child = spawn('/usr/bin/nsenter', [`--net=${host.netns}`, '--', ...command], {
 			env,
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the channel's end tells it that nobody is left who wants it
 		});
@@ -52,6 +54,13 @@ export class Daemon {
 			await once(this.#lines, 'line', {signal}).catch((error: unknown) => {
 				throw new Error(`the daemon did not print what was awaited; last:\n${this.#log.slice(-2000)}`, {cause: error});
 			});
+		}
+	}
+
+	/** Waits until the process ends by itself. */
+	async ended(deadlineMs = 30_000): Promise<void> {
+		if (this.#child.exitCode === null && this.#child.signalCode === null) {
+			await once(this.#child, 'exit', {signal: AbortSignal.timeout(deadlineMs)});
 		}
 	}
 
