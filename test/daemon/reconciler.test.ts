@@ -1,7 +1,7 @@
 import test, {type ExecutionContext} from 'ava';
 import {Cluster} from '../../src/daemon/cluster.ts';
 import type {Commit} from '../../src/daemon/follower.ts';
-import {type Condition, newCondition, readyAnswer} from '../../src/daemon/health.ts';
+import {type Condition, liveAnswer, newCondition, readyAnswer} from '../../src/daemon/health.ts';
 import {Inbox} from '../../src/daemon/inbox.ts';
 import {Reconciler} from '../../src/daemon/reconciler.ts';
 import {logFollower} from '../../src/daemon/report.ts';
@@ -275,6 +275,24 @@ test('the least time between two commits is kept, and the first change of a quie
 	t.is(dataplane.calls.length, 2);
 	await clock.advance(500);
 	t.deepEqual(dataplane.calls.slice(2), [`update ${dbKey}, 10.96.0.3 TCP 80`]);
+});
+
+test('a wall clock that jumps delays no commit and makes no daemon look dead', async (t) => {
+	const {say, synced, clock, dataplane, condition} = start(t, {minPeriodMs: 500});
+	await say(web);
+	await synced();
+	for (const aheadMs of [-86_400_000, 86_400_000]) {
+		clock.setWallAhead(aheadMs);
+		await clock.advance(500);
+		const before = dataplane.calls.length;
+		dataplane.failures.push(new NetError('KERNEL_REFUSED', 'send a batch'));
+		await say(put(service('db', `10.96.1.${before}`)));
+		t.is(dataplane.calls.length, before + 1, 'at once');
+		t.true(liveAnswer(condition, clock.now(), 30_000, new Date(clock.wall())).ok);
+		await clock.advance(1000);
+		t.is(dataplane.calls.at(-1), 'sync and prune', 'and tried again in time');
+		t.true(readyAnswer(condition).ok);
+	}
 });
 
 test('the commit in flight is finished before the daemon ends, and no other begins', async (t) => {

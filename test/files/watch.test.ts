@@ -219,3 +219,21 @@ test.serial('a file that no one may read keeps what it said, and is read again o
 	chmodSync(join(directory, 'a.yaml'), 0o600);
 	t.deepEqual(files.codes, []);
 });
+
+test.serial('a wall clock that is set back, or forward, by a day delays no change and loses none', async (t) => {
+	const directory = temporaryDirectory(t);
+	const dayMs = 86_400_000;
+	let aheadMs = 0;
+	const clock = {...systemClock, wall: () => Date.now() + aheadMs};
+	writeFiles(directory, {'a.yaml': serviceYaml('a', '10.96.0.1')});
+	const files = new WatchedFiles(t, directory, {clock});
+	await files.untilSynced();
+	for (const [step, jump] of [-dayMs, dayMs, -dayMs].entries()) {
+		aheadMs = jump;
+		const address = `10.96.0.${step + 2}`;
+		writeFiles(directory, {'a.yaml': serviceYaml('a', address), [`b${step}.yaml`]: serviceYaml(`b${step}`, address)});
+		await files.until(() => files.inForce.get('Service default/a') === address && files.inForce.size === step + 2);
+	}
+
+	t.deepEqual(files.codes, []);
+});

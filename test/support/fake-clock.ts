@@ -5,6 +5,7 @@ import type {Clock} from '../../src/daemon/clock.ts';
 export class FakeClock implements Clock {
 	readonly #timers = new Set<{readonly at: number; readonly callback: () => void}>();
 	#now = 1_000_000;
+	#wallAheadMs = 0;
 	readonly #chance: number;
 
 	constructor(chance = 0) {
@@ -16,7 +17,12 @@ export class FakeClock implements Clock {
 	}
 
 	wall(): number {
-		return this.#now;
+		return this.#now + this.#wallAheadMs;
+	}
+
+	/** What an operator, or NTP, does to the wall clock; time goes on as before. */
+	setWallAhead(ms: number): void {
+		this.#wallAheadMs = ms;
 	}
 
 	random(): number {
