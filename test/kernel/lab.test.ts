@@ -31,6 +31,13 @@ test.serial('the lab routes packets between all its hosts, and each server sees 
 	t.deepEqual(await askLab(lab, parsePackets(plainRoutes)), []);
 });
 
+test.serial('a probe that was dropped asks no more once it is over', async (t) => {
+	const {b} = lab.hosts;
+	const probes = [{protocol: 'TCP', address: '10.96.0.1', port: 80}] as const;
+	t.deepEqual(await b.ask('probe', {probes, deadlineMs: 50}), [{kind: 'dropped'}]);
+	t.is((await b.exec('ss', ['-Htn', 'state', 'syn-sent'])).stdout, '');
+});
+
 test.serial('open connections and a steady rate of new ones are counted, and so is each that fails', async (t) => {
 	const {out, n1} = lab.hosts;
 	const target = {protocol: 'TCP', address: addresses.a[0], port: 8080} as const;

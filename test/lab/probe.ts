@@ -33,7 +33,7 @@ async function probeTcp(target: Probe, deadlineMs: number): Promise<ProbeResult>
 		const socket = connectTcp(target);
 		const end = (result: ProbeResult) => {
 			clearTimeout(timer);
-			socket.resetAndDestroy(); // a reset leaves no TIME_WAIT behind, here or in conntrack
+			reset(socket);
 			resolve(result);
 		};
 		const timer = setTimeout(() => afterArrivals(() => end({kind: 'dropped'})), deadlineMs);
@@ -41,6 +41,15 @@ async function probeTcp(target: Probe, deadlineMs: number): Promise<ProbeResult>
 		socket.on('error', (error) => end(readError(error)));
 		socket.once('close', () => end({kind: 'failed', code: 'CLOSED'}));
 	});
+}
+
+/** A reset leaves no TIME_WAIT behind, here or in conntrack; Node sends none before it is connected, but more SYNs. */
+function reset(socket: TcpSocket): void {
+	if (socket.connecting) {
+		socket.destroy();
+	} else {
+		socket.resetAndDestroy();
+	}
 }
 
 /**
