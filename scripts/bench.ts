@@ -1,4 +1,5 @@
 import {Command, InvalidArgumentError} from 'commander';
+import {benchConnect} from './bench/connect.ts';
 import {benchFiles} from './bench/files.ts';
 import {benchSync} from './bench/sync.ts';
 
@@ -11,6 +12,15 @@ function counts(text: string): readonly number[] {
 	}
 
 	return values;
+}
+
+function rounds(text: string): number {
+	const value = Number(text);
+	if (!Number.isInteger(value) || value < 2) {
+		throw new InvalidArgumentError('write a whole number from 2 on: one round has no interval');
+	}
+
+	return value;
 }
 
 const program = new Command('bench');
@@ -32,4 +42,12 @@ program
 	.option('--runs <number>', 'runs of each size; the numbers are their medians', Number, 5)
 	.option('--json', 'print one object a size and format')
 	.action(benchFiles);
+program
+	.command('connect')
+	.description("from connect() to the handshake and the first byte, through a cluster IP, beside kube-proxy's shape")
+	.option('--services <numbers>', 'numbers of services', counts, [1, 1000, 30_000])
+	.option('--rounds <number>', 'paired rounds', rounds, 60)
+	.option('--connections <number>', 'connections of each path in each round', Number, 800)
+	.option('--json', 'print one document')
+	.action(benchConnect);
 await program.parseAsync();

@@ -80,11 +80,27 @@ export function slice(index: number, endpoints: readonly Endpoint[]): EndpointSl
 	};
 }
 
-/** Service `index` and its slice of `perService` ready endpoints. */
-export function* changesOf(index: number, perService: number): Generator<Change> {
+/** A Service and the one slice of its endpoints. */
+export type Pair = {readonly service: Service; readonly slice: EndpointSlice};
+
+/** Service `index` with `perService` ready endpoints. */
+function pairOf(index: number, perService: number): Pair {
 	const endpoints = Array.from({length: perService}, (_, slot) =>
 		endpoint(endpointAddress(index, slot, perService), slot),
 	);
-	yield {verb: 'put', object: service(index)};
-	yield {verb: 'put', object: slice(index, endpoints)};
+	return {service: service(index), slice: slice(index, endpoints)};
+}
+
+/** The first `services` of them, one after the other. */
+export function* pairsOf(services: number, perService: number): Generator<Pair> {
+	for (let index = 0; index < services; index++) {
+		yield pairOf(index, perService);
+	}
+}
+
+/** Service `index` and its slice, as changes. */
+export function* changesOf(index: number, perService: number): Generator<Change> {
+	const pair = pairOf(index, perService);
+	yield {verb: 'put', object: pair.service};
+	yield {verb: 'put', object: pair.slice};
 }

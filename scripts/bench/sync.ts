@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {Change} from '../../src/model/change.ts';
 import {changeMix} from './change-mix.ts';
-import {changesOf, nodeObjects} from './cluster.ts';
+import {changesOf, nodeObjects, pairsOf} from './cluster.ts';
 import {inNamespace, tell} from './namespace.ts';
 import {median, percentile, table} from './numbers.ts';
 import {kubeProxyRuleset} from './peer.ts';
@@ -134,7 +134,7 @@ async function runPeer(services: number, endpoints: number): Promise<number> {
 	try {
 		const file = join(folder, 'ruleset.nft');
 		const out = openSync(file, 'w');
-		for (const text of kubeProxyRuleset(services, endpoints)) {
+		for (const text of kubeProxyRuleset(pairsOf(services, endpoints))) {
 			writeSync(out, text);
 		}
 
