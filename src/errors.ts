@@ -48,6 +48,21 @@ const hints = {
 	// dataplane
 	NFT_UNKNOWN:
 		'The table holds something that Fairlead did not write. `nft list table ip fairlead` shows it; a sync removes it.',
+	// control
+	CONTROL_NO_DAEMON:
+		'Start it with `fairlead run`, or name the --state-dir that it was started with; `ss -lxp | grep @fairlead` shows whether one runs.',
+	CONTROL_DENIED: 'Run as root, or as the user that runs the daemon.',
+	CONTROL_VERSION:
+		'The daemon and this program are of different versions. Start the daemon anew, or use its own program.',
+	CONTROL_INVALID: 'What came through the control socket is not its language; see src/control/README.md for what is.',
+	CONTROL_TOO_LONG: 'A request holds at most 1 MiB, an answer 64 MiB.',
+	CONTROL_BUSY: 'The daemon has as many requests in hand as it takes at once. Ask again in a moment.',
+	CONTROL_TIMEOUT: 'The daemon did not answer in time: it may be stopped or starved. Look at its log and its CPU time.',
+	CONTROL_CLOSED: 'The daemon ended, or closed the connection. Ask again.',
+	CONTROL_FAILED: 'The daemon could not do it; the details are its own.',
+	CONTROL_PATH: 'The path of a unix socket holds at most 107 bytes. Choose a shorter --state-dir.',
+	CONTROL_SOCKET:
+		'Nobody can ask this daemon meanwhile; all else goes on. Give each daemon a --state-dir of its own. It is tried again by itself.',
 	// daemon
 	DAEMON_RUNNING:
 		'One daemon serves a network namespace. Stop the other one first; `ss -lxp | grep @fairlead` shows its process.',

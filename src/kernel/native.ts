@@ -19,6 +19,8 @@ type Addon = {
 	netlinkClose(fd: number): void;
 	/** Calls `callback` with this thread in the network namespace behind `fd`; returns and throws what it does. */
 	inNamespace<T>(fd: number, callback: () => T): T;
+	/** Of the process at the other end of a connected unix socket, as of the moment when it connected. */
+	peerCredentials(fd: number): {readonly pid: number; readonly uid: number; readonly gid: number};
 	/** Starts the thread that waits for sockets. Once. */
 	pollerStart(onReadable: (token: number) => void): void;
 	/** `onReadable(token)` is called once when `fd` can be read or has failed. */

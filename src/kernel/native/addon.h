@@ -31,5 +31,7 @@ extern const napi_property_descriptor namespace_functions[];
 extern const size_t namespace_function_count;
 extern const napi_property_descriptor poller_functions[];
 extern const size_t poller_function_count;
+extern const napi_property_descriptor peer_functions[];
+extern const size_t peer_function_count;
 
 #endif
