@@ -32,7 +32,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 	observe: ['pino', 'pino-pretty', 'prom-client'],
 	files: ['js-yaml'],
 	apiserver: ['@kubernetes/client-node'],
-	cli: ['commander'],
+	cli: ['commander', 'js-yaml'],
 };
 
 /** Rooms that stay free of effects: no `node:` module at all. */

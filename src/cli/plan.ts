@@ -1,5 +1,6 @@
 import {Command, Option} from 'commander';
-import type {NotInForce, Planned} from '../daemon/plan-once.ts';
+import type {NotWhole} from '../control/status.ts';
+import type {Planned} from '../daemon/plan-once.ts';
 import {NetError} from '../errors.ts';
 import {type Address, parseAddress} from '../net/address.ts';
 import {addConfigOptions, readConfig} from './config-options.ts';
@@ -74,7 +75,7 @@ function parseAddresses(text: string): readonly Address[] {
 }
 
 /** A line that nft skips. A name of Kubernetes holds no line break, and what is printed beside it is ours. */
-function printComment({service, what, because}: NotInForce): string {
+function printComment({service, what, because}: NotWhole): string {
 	return `# not in force: Service ${service}, ${what}: ${because}\n`;
 }
 

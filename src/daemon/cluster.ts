@@ -39,17 +39,26 @@ export class Cluster {
 
 	/** Names of all objects of a kind, as far as they matter to Services. */
 	keys(kind: Kind): Iterable<ObjectKey> {
+		return this.#objects(kind).keys();
+	}
+
+	/** How many objects of a kind matter to Services. */
+	count(kind: Kind): number {
+		return this.#objects(kind).size;
+	}
+
+	#objects(kind: Kind): ReadonlyMap<ObjectKey, unknown> {
 		switch (kind) {
 			case 'Service':
-				return this.#world.services.keys();
+				return this.#world.services;
 			case 'EndpointSlice':
-				return this.#world.sliceByName.keys();
+				return this.#world.sliceByName;
 			case 'Node':
-				return this.#world.nodes.keys();
+				return this.#world.nodes;
 			case 'ServiceCIDR':
-				return this.#world.serviceCidrs.keys();
+				return this.#world.serviceCidrs;
 			case 'NodeAddress':
-				return this.#world.nodeAddresses.keys();
+				return this.#world.nodeAddresses;
 		}
 	}
 

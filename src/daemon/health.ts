@@ -13,6 +13,8 @@ export type Condition = {
 	failure: NetError | undefined;
 	/** When the oldest change came in that is not in the kernel, by the clock. */
 	pendingSince: number | undefined;
+	/** When the next full sync is due, by the clock, because something failed or was refused. */
+	retryAt: number | undefined;
 	/** Wall-clock milliseconds of the last commit that held. */
 	lastCommitAt: number | undefined;
 };
@@ -23,6 +25,7 @@ export function newCondition(): Condition {
 		refused: new Map(),
 		failure: undefined,
 		pendingSince: undefined,
+		retryAt: undefined,
 		lastCommitAt: undefined,
 	};
 }

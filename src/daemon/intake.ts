@@ -6,7 +6,8 @@ import type {Mail} from './inbox.ts';
 
 export type Kind = (KubeObject | NodeAddress)['kind'];
 
-const kindsOf: Readonly<Record<SourceName, readonly Kind[]>> = {
+/** What each source tells of: nobody else does. */
+export const kindsOf: Readonly<Record<SourceName, readonly Kind[]>> = {
 	files: ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR'],
 	apiserver: ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR'],
 	nodeAddresses: ['NodeAddress'],

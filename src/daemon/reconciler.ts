@@ -264,5 +264,6 @@ export class Reconciler {
 		const {condition} = this.#parts;
 		const sources = this.#intake.awaited.map((name) => `source ${name}`);
 		condition.awaiting = this.#first ? [...sources, 'first sync'] : sources;
+		condition.retryAt = this.#syncAt;
 	}
 }

@@ -28,25 +28,10 @@ function reportCommit(log: Logger, commit: Commit, services: number): void {
 			frontends: plan.frontends.size,
 			...cost,
 		});
-		reportUnserved(log, plan);
 	} else if (change === undefined) {
 		log.debug('full sync', cost);
 	} else {
 		log.debug('commit', {frontends: change.touched.size, ...cost});
-		for (const service of change.unserved) {
-			for (const {because} of plan.unserved.get(service) ?? []) {
-				log.info('a Service is not served as written', {service, ...because});
-			}
-		}
-	}
-}
-
-/** At the start a line for all of them: ten thousand lines would hide everything else. */
-function reportUnserved(log: Logger, plan: Plan): void {
-	if (plan.unserved.size > 0) {
-		log.warn('some Services are not served as written; `fairlead plan` says which and why', {
-			services: plan.unserved.size,
-		});
 	}
 }
 

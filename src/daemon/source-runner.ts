@@ -4,6 +4,7 @@ import type {Logger} from '../observe/log.ts';
 import {Backoff} from './backoff.ts';
 import {asNetError} from './bug.ts';
 import {type Clock, pause} from './clock.ts';
+import type {Freshness} from './freshness.ts';
 import type {Inbox} from './inbox.ts';
 
 /** A source that can be opened, and opened again after it failed. */
@@ -11,6 +12,8 @@ export type SourceDoor = {readonly name: SourceName; readonly open: (signal: Abo
 
 type RunnerParts = {
 	readonly inbox: Inbox;
+	/** Written here: what the source told, and how it does. */
+	readonly freshness: Freshness;
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a source that failed is opened again. */
@@ -19,7 +22,7 @@ type RunnerParts = {
 
 /** Brings what a source says to the inbox until the signal. A source that fails or ends is opened again. Never rejects. */
 export async function runSource(door: SourceDoor, parts: RunnerParts, signal: AbortSignal): Promise<void> {
-	const {inbox, log, clock} = parts;
+	const {inbox, freshness, log, clock} = parts;
 	const backoff = new Backoff(clock, parts.retryCeilingMs);
 	const tally = new Tally(door.name, log, clock);
 	const stopped = () => signal.aborted;
@@ -28,17 +31,31 @@ export async function runSource(door: SourceDoor, parts: RunnerParts, signal: Ab
 			inbox.push({source: door.name, changes: 'restarted'});
 		}
 
+		freshness.opened(door.name);
 		const failure = await drain(door, signal, (changes) => {
 			inbox.push({source: door.name, changes});
+			follow(freshness, door.name, changes, clock.now());
 			if (tally.add(changes)) {
 				backoff.reset();
 			}
 		});
 		if (!stopped()) {
 			const waitMs = backoff.next();
+			freshness.failed(door.name, failure, clock.now() + waitMs);
 			log.error('a source failed', {source: door.name, error: failure, retryInMs: Math.round(waitMs)});
 			await pause(clock, waitMs, signal);
 		}
+	}
+}
+
+function follow(freshness: Freshness, name: SourceName, changes: readonly Change[], now: number): void {
+	const last = changes.findLast(({verb}) => verb === 'synced');
+	if (last?.verb !== 'synced' || changes.length > 1) {
+		freshness.changed(name, now);
+	}
+
+	if (last?.verb === 'synced') {
+		freshness.synced(name, last.complete, now);
 	}
 }
 

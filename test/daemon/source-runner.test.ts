@@ -1,4 +1,5 @@
 import test, {type ExecutionContext} from 'ava';
+import {Freshness} from '../../src/daemon/freshness.ts';
 import {Inbox} from '../../src/daemon/inbox.ts';
 import {runSource} from '../../src/daemon/source-runner.ts';
 import {NetError} from '../../src/errors.ts';
@@ -11,10 +12,11 @@ function start(t: ExecutionContext) {
 	const [clock, source] = [new FakeClock(1), new FakeSource('files')];
 	const inbox = new Inbox(clock);
 	const {log, lines} = memoryLog();
+	const freshness = new Freshness();
 	const stop = new AbortController();
-	const running = runSource(source.door, {inbox, log, clock, retryCeilingMs: 1000}, stop.signal);
+	const running = runSource(source.door, {inbox, freshness, log, clock, retryCeilingMs: 1000}, stop.signal);
 	t.teardown(() => stop.abort());
-	return {clock, source, inbox, lines, stop, running};
+	return {clock, source, inbox, freshness, lines, stop, running};
 }
 
 test('what a source says reaches the inbox, and what it delivered is said once', async (t) => {
