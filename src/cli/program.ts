@@ -1,10 +1,12 @@
 import {Command, CommanderError} from 'commander';
 import {NetError} from '../errors.ts';
+import {checkCommand} from './check.ts';
 import {cleanupCommand} from './cleanup.ts';
 import {completionCommand} from './completion.ts';
 import {printFailure} from './failure.ts';
 import {planCommand} from './plan.ts';
 import {runCommand} from './run.ts';
+import {statusCommand} from './status.ts';
 import type {Terminal} from './terminal.ts';
 import {packageVersion, versionCommand} from './version.ts';
 
@@ -19,7 +21,12 @@ function buildProgram(terminal: Terminal): Command {
 		.version(packageVersion(), '--version', 'print the version of Fairlead alone')
 		.helpOption('-h, --help', 'print this help')
 		.addHelpCommand(helpCommand());
-	program.commandsGroup('On a node:').addCommand(runCommand(terminal)).addCommand(cleanupCommand(terminal));
+	program
+		.commandsGroup('On a node:')
+		.addCommand(runCommand(terminal))
+		.addCommand(statusCommand(terminal))
+		.addCommand(checkCommand(terminal))
+		.addCommand(cleanupCommand(terminal));
 	program.commandsGroup('Anywhere:').addCommand(planCommand(terminal)).addCommand(versionCommand(terminal));
 	program.addCommand(completionCommand(terminal, () => buildProgram(terminal)));
 	program.addHelpText('after', examples);
@@ -40,10 +47,12 @@ function helpCommand(): Command {
 const examples = `
 Examples:
   fairlead run --objects /etc/fairlead/objects     serve the Services in that folder, follow its changes
+  fairlead check                                   say what this node lacks to run it
+  fairlead status                                  say what the running daemon has in force, and what it has not
   fairlead plan --objects cluster.yaml             print what would be sent to the kernel
   fairlead run --help                              every flag of the daemon
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong.`;
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 (status) not all is in force as written.`;
 
 /** Runs one command line and returns its exit code. Whatever goes wrong is printed, never thrown. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

@@ -1,26 +1,38 @@
 import type {Config} from '../config/config.ts';
+import {controlPath} from '../control/socket-file.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
 import {printSocketAddress} from '../net/port.ts';
 import {printPrefix} from '../net/prefix.ts';
 import {serveHealth} from '../observe/health.ts';
 import {type Logger, type LogLevel, openLog} from '../observe/log.ts';
+import {Bell} from './bell.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
+import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
 import {servedFamilies} from './families.ts';
+import {Freshness} from './freshness.ts';
 import {type Condition, liveAnswer, newCondition, readyAnswer} from './health.ts';
 import {Inbox} from './inbox.ts';
 import {lockNamespace} from './lock.ts';
+import {NotWholeLog} from './not-whole-log.ts';
 import {planOptions} from './options.ts';
+import {warnOfOtherProxies} from './other-proxies.ts';
 import {Reconciler} from './reconciler.ts';
 import {logFollower} from './report.ts';
 import {type Shutdown, watchCrashes, watchSignals} from './shutdown.ts';
 import {runSource, type SourceDoor} from './source-runner.ts';
 import {sourceDoors} from './sources.ts';
 import {makeStateDir} from './state-dir.ts';
+import {type Identity, StatusKeeper} from './status.ts';
 
 /** What a daemon is made of, apart from its configuration. */
 export type DaemonParts = {
+	readonly identity: Identity;
+	readonly freshness: Freshness;
+	readonly changes: Bell;
+	/** Where people ask it. */
+	readonly controlPath: string;
 	readonly dataplane: Dataplane;
 	readonly doors: readonly SourceDoor[];
 	readonly cluster: Cluster;
@@ -31,18 +43,31 @@ export type DaemonParts = {
 /**
  * Serves this node until a signal, and returns the exit code.
  *
- * @throws NetError DAEMON_RUNNING, DAEMON_STATE_DIR or what the dataplane refuses with when it cannot start
+ * @throws NetError DAEMON_RUNNING, DAEMON_STATE_DIR, CONTROL_PATH or what the dataplane refuses with when it cannot start
  */
 export async function runDaemon(config: Config, version: string): Promise<number> {
 	const log = await openLog({level: logLevel(config.verbosity)});
 	const crash = watchCrashes(log);
 	const release = await lockNamespace('start');
+	const path = controlPath(config.stateDir);
 	await makeStateDir(config.stateDir);
 	const families = servedFamilies();
 	tellStart(log, config, {version, families});
+	void warnOfOtherProxies(log); // never rejects
+	const changes = new Bell();
+	const freshness = new Freshness(() => changes.ring());
 	const parts: DaemonParts = {
+		identity: {
+			version,
+			nodeName: config.nodeName,
+			mode: {name: config.mode.mode, because: config.mode.because},
+			families,
+		},
+		freshness,
+		changes,
+		controlPath: path,
 		dataplane: openDataplane(families),
-		doors: sourceDoors(config, log),
+		doors: sourceDoors(config, freshness, log),
 		cluster: new Cluster(planOptions(config, families)),
 		log,
 		clock: systemClock,
@@ -61,19 +86,22 @@ export async function serveNode(config: Config, parts: DaemonParts, shutdown: Sh
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
 	serveAnswers(config, condition, parts, shutdown);
+	const status = new StatusKeeper({...parts, condition, undone: () => []});
+	const retryCeilingMs = config.syncPeriodMs;
+	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
 	const reconciler = new Reconciler({
 		sources: doors.map(({name}) => name),
 		inbox,
 		cluster,
 		dataplane,
 		condition,
-		followers: [logFollower(log, () => cluster.serviceCount)],
+		followers: [logFollower(log, () => cluster.serviceCount), new NotWholeLog(log, dataplane, clock), status],
 		log,
 		clock,
-		retryCeilingMs: config.syncPeriodMs,
+		retryCeilingMs,
 		minPeriodMs: config.minSyncPeriodMs,
 	});
-	const runner = {inbox, log, clock, retryCeilingMs: config.syncPeriodMs};
+	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
 	await reconciler.run(shutdown.stop, shutdown.force);
 	await Promise.all(running);

@@ -1,9 +1,14 @@
 import {release} from 'node:os';
-import {encodeMessage} from '../wire/body.ts';
-import {messageFlags} from '../wire/message.ts';
+import {NetError} from '../errors.ts';
+import {attributeTable} from '../wire/attribute.ts';
+import {encodeMessage, layout} from '../wire/body.ts';
+import {be16, u8} from '../wire/kinds.ts';
+import {controlTypes, decodeAcknowledgement, messageFlags} from '../wire/message.ts';
 import {nfFamilies, nftables, tableFlags} from '../wire/nftables.ts';
 import {Writer} from '../wire/writer.ts';
+import {errnoName} from './errno.ts';
 import type {Nftables} from './nftables.ts';
+import {NetlinkSocket} from './socket.ts';
 
 export type KernelVersion = {readonly major: number; readonly minor: number};
 
@@ -43,4 +48,34 @@ async function takesTableFlags(kernel: Nftables, flags: number): Promise<boolean
 	encodeMessage(writer, {type: deleteType, flags: request, sequence: 0}, layout, missing);
 	const refusals = await kernel.commit(writer.written());
 	return refusals.every(({index}) => index !== 0);
+}
+
+/** NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS. Source: include/uapi/linux/netfilter/nfnetlink_conntrack.h */
+const getConntrackStats = (1 << 8) | 5;
+
+/** struct nfgenmsg, with nothing behind it. Source: include/uapi/linux/netfilter/nfnetlink.h */
+const bare = layout({family: u8, version: u8, resource: be16}, attributeTable({}));
+
+/**
+ * Whether flows can be listed and deleted by netlink here (module nf_conntrack_netlink), found by asking for the
+ * count of them.
+ *
+ * @throws NetError KERNEL_DENIED without CAP_NET_ADMIN in this network namespace
+ */
+export function hasConntrackNetlink(): boolean {
+	using socket = new NetlinkSocket('netfilter');
+	const writer = new Writer(64);
+	encodeMessage(writer, {type: getConntrackStats, flags: messageFlags.request, sequence: 1}, bare, {});
+	socket.send([writer.written()]);
+	const [answer] = socket.receive();
+	if (answer?.type !== controlTypes.error) {
+		return answer !== undefined;
+	}
+
+	const errno = errnoName(decodeAcknowledgement(answer).errno);
+	if (errno === 'EPERM') {
+		throw new NetError('KERNEL_DENIED', 'ask for the count of flows', {errno});
+	}
+
+	return false;
 }

@@ -13,7 +13,7 @@ COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fairlead; printf '%s\\n
 }
 
 test('bash completes commands, flags of a command and the shells', async (t) => {
-	t.deepEqual(await offers('fairlead', 'c'), ['cleanup', 'completion']);
+	t.deepEqual(await offers('fairlead', 'c'), ['check', 'cleanup', 'completion']);
 	t.deepEqual(await offers('fairlead', 'run', '--node'), ['--nodeport-addresses']);
 	t.deepEqual(await offers('fairlead', 'completion', ''), ['--help', 'bash', 'zsh', 'fish']);
 });
