@@ -1,9 +1,11 @@
+import {dirname} from 'node:path';
 import type {Ask, Handlers, Part} from '../control/protocol.ts';
 import {serveControl} from '../control/server.ts';
 import type {Logger} from '../observe/log.ts';
 import {Backoff} from './backoff.ts';
 import {asNetError} from './bug.ts';
 import {type Clock, pause} from './clock.ts';
+import {makeStateDir} from './state-dir.ts';
 import type {StatusKeeper} from './status.ts';
 
 type ControlParts = {
@@ -32,6 +34,7 @@ export async function answerControl(parts: ControlParts, signal: AbortSignal): P
 	const stopped = () => signal.aborted;
 	while (!stopped()) {
 		try {
+			await makeStateDir(dirname(path)); // the disk may have been full, or somebody may have removed it
 			await serveControl({path, handlers: controlHandlers(parts), log, after}, signal);
 			return;
 		} catch (caught) {

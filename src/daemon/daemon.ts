@@ -1,6 +1,7 @@
 import type {Config} from '../config/config.ts';
 import {controlPath} from '../control/socket-file.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
+import type {Family} from '../net/address.ts';
 import {printSocketAddress} from '../net/port.ts';
 import {printPrefix} from '../net/prefix.ts';
 import {serveHealth} from '../observe/health.ts';
@@ -23,7 +24,7 @@ import {logFollower} from './report.ts';
 import {type Shutdown, watchCrashes, watchSignals} from './shutdown.ts';
 import {runSource, type SourceDoor} from './source-runner.ts';
 import {sourceDoors} from './sources.ts';
-import {makeStateDir} from './state-dir.ts';
+import {isFullDisk, makeStateDir} from './state-dir.ts';
 import {type Identity, StatusKeeper} from './status.ts';
 
 /** What a daemon is made of, apart from its configuration. */
@@ -50,34 +51,42 @@ export async function runDaemon(config: Config, version: string): Promise<number
 	const crash = watchCrashes(log);
 	const release = await lockNamespace('start');
 	const path = controlPath(config.stateDir);
-	await makeStateDir(config.stateDir);
+	await makeStateDir(config.stateDir).catch((error: unknown) => {
+		if (!isFullDisk(error)) {
+			throw error;
+		}
+	}); // what needs the folder tries again, and says so
 	const families = servedFamilies();
 	tellStart(log, config, {version, families});
 	void warnOfOtherProxies(log); // never rejects
-	const changes = new Bell();
-	const freshness = new Freshness(() => changes.ring());
-	const parts: DaemonParts = {
-		identity: {
-			version,
-			nodeName: config.nodeName,
-			mode: {name: config.mode.mode, because: config.mode.because},
-			families,
-		},
-		freshness,
-		changes,
-		controlPath: path,
-		dataplane: openDataplane(families),
-		doors: sourceDoors(config, freshness, log),
-		cluster: new Cluster(planOptions(config, families)),
-		log,
-		clock: systemClock,
-	};
+	const parts = openParts(config, {version, families, controlPath: path}, log);
 	const shutdown = watchSignals(log, systemClock);
 	await serveNode(config, parts, shutdown).catch(crash);
 	release();
 	const exitCode = shutdown.finish();
 	log.info('ended', {exitCode});
 	return exitCode;
+}
+
+/** What a daemon knows of itself before it begins. */
+type Facts = {readonly version: string; readonly families: readonly Family[]; readonly controlPath: string};
+
+/** @throws NetError KERNEL_REFUSED when the kernel was built without nf_tables */
+export function openParts(config: Config, {version, families, controlPath}: Facts, log: Logger): DaemonParts {
+	const {nodeName, mode} = config;
+	const changes = new Bell();
+	const freshness = new Freshness(() => changes.ring());
+	return {
+		identity: {version, nodeName, mode: {name: mode.mode, because: mode.because}, families},
+		freshness,
+		changes,
+		controlPath,
+		dataplane: openDataplane(families),
+		doors: sourceDoors(config, freshness, log),
+		cluster: new Cluster(planOptions(config, families)),
+		log,
+		clock: systemClock,
+	};
 }
 
 /** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */

@@ -2,7 +2,8 @@ import {mkdtempSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
-import {makeStateDir} from '../../src/daemon/state-dir.ts';
+import {isFullDisk, makeStateDir} from '../../src/daemon/state-dir.ts';
+import {NetError} from '../../src/errors.ts';
 
 test('the state folder is made with those above it, and may exist', async (t) => {
 	const root = mkdtempSync(join(tmpdir(), 'fairlead-'));
@@ -18,4 +19,13 @@ test('a state folder that cannot be is named', async (t) => {
 	t.teardown(() => rmSync(root, {recursive: true}));
 	writeFileSync(join(root, 'file'), '');
 	await t.throwsAsync(makeStateDir(join(root, 'file/state')), {code: 'DAEMON_STATE_DIR', message: /file\/state"$/});
+});
+
+test('a disk without room is told from a folder that cannot be', (t) => {
+	const because = (code: string) =>
+		isFullDisk(new NetError('DAEMON_STATE_DIR', 'use the folder', {}, Object.assign(new Error(code), {code})));
+	t.true(because('ENOSPC'));
+	t.true(because('EDQUOT'));
+	t.false(because('EACCES'));
+	t.false(isFullDisk(new Error('ENOSPC')));
 });

@@ -1,5 +1,10 @@
+import {execFileSync} from 'node:child_process';
+import {mkdtempSync, rmdirSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import test from 'ava';
 import {BusyNode} from '../lab/busy-node.ts';
+import {runFairlead} from '../lab/daemon.ts';
 import {MemoryLimit} from '../lab/memory-limit.ts';
 import {printList} from '../lab/object-folder.ts';
 
@@ -88,6 +93,47 @@ test.serial(
 		t.deepEqual(await node.unload(), []);
 	},
 );
+
+test.serial(
+	'with a full disk under its state folder the daemon serves, says that nobody can ask it, and can be asked once there is room',
+	async (t) => {
+		t.timeout(60_000);
+		const disk = mkdtempSync(join(tmpdir(), 'fairlead-test-'));
+		const mount = (...options: readonly string[]) => execFileSync('/usr/bin/mount', [...options, 'tmpfs', disk]);
+		mount('-t', 'tmpfs', '-o', 'nr_inodes=1');
+		t.teardown(async () => {
+			await node.daemon.kill('SIGTERM');
+			execFileSync('/usr/bin/umount', [disk]);
+			rmdirSync(disk);
+		});
+		const state = join(disk, 'state');
+		await node.daemon.kill('SIGTERM');
+		node.restart([], ['--state-dir', state]);
+		await node.daemon.ready();
+		await node.load();
+		await node.rearrange();
+		await node.daemon.printed(() => /ENOSPC.*nobody can ask the daemon/.test(node.daemon.log));
+		await node.pause(1000);
+		t.deepEqual(await node.failures(), []);
+		await node.pause(300);
+		t.deepEqual(await node.wrongAnswers(), [], 'it follows its objects');
+		mount('-o', 'remount,nr_inodes=100');
+		const status = async () => await runFairlead(node.lab.hosts.n1, ['status', '--state-dir', state]);
+		t.regex(await eventually(status), /n1/);
+		t.deepEqual(await node.unload(), []);
+	},
+);
+
+/** What `act` returns once it does not throw any more. */
+async function eventually(act: () => Promise<string>): Promise<string> {
+	for (;;) {
+		try {
+			return await act();
+		} catch {
+			await node.pause(200);
+		}
+	}
+}
 
 /** More than an idle daemon needs, less than one that reads 50 MB of objects. */
 const limitBytes = 160 * 1024 * 1024;

@@ -43,9 +43,9 @@ export class BusyNode {
 		return [out, b, n1];
 	}
 
-	/** Starts a daemon in the place of one that ended. @param wrapper as of {@link Daemon} */
-	restart(wrapper: readonly string[] = []): void {
-		this.daemon = startDaemon(this.lab, this.folder, wrapper);
+	/** Starts a daemon in the place of one that ended. @param wrapper as of {@link Daemon} @param flags behind those that it always has */
+	restart(wrapper: readonly string[] = [], flags: readonly string[] = []): void {
+		this.daemon = startDaemon(this.lab, this.folder, wrapper, flags);
 	}
 
 	async load(): Promise<void> {
@@ -111,9 +111,14 @@ export class BusyNode {
 	}
 }
 
-function startDaemon(lab: Lab, folder: ObjectFolder, wrapper: readonly string[] = []): Daemon {
+function startDaemon(
+	lab: Lab,
+	folder: ObjectFolder,
+	wrapper: readonly string[] = [],
+	flags: readonly string[] = [],
+): Daemon {
 	const node = ['--hostname-override', 'n1', '--cluster-cidr', '10.128.0.0/16,fd00:128::/48'];
-	return new Daemon(lab.hosts.n1, [...folder.flags, ...node], wrapper);
+	return new Daemon(lab.hosts.n1, [...folder.flags, ...node, ...flags], wrapper);
 }
 
 function anywhere(index: number): MatrixService {

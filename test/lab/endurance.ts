@@ -6,13 +6,11 @@ import {execFileSync} from 'node:child_process';
 import {readdirSync} from 'node:fs';
 import {setImmediate, setTimeout} from 'node:timers/promises';
 import {resolveConfig} from '../../src/config/config.ts';
-import {systemClock} from '../../src/daemon/clock.ts';
-import {Cluster} from '../../src/daemon/cluster.ts';
-import {serveNode} from '../../src/daemon/daemon.ts';
-import {openDataplane} from '../../src/daemon/dataplanes.ts';
-import {planOptions} from '../../src/daemon/options.ts';
+import {controlPath} from '../../src/control/socket-file.ts';
+import {openParts, serveNode} from '../../src/daemon/daemon.ts';
 import type {Dataplane} from '../../src/dataplane/dataplane.ts';
 import type {Change} from '../../src/model/change.ts';
+import {families} from '../../src/net/address.ts';
 import {openLog} from '../../src/observe/log.ts';
 import {thisNode} from '../support/builders.ts';
 import {RestlessCluster} from './restless.ts';
@@ -108,13 +106,14 @@ async function endure({services, warmUp, changes, perSecond, stateDir}: Trial): 
 		['state-dir', stateDir],
 	]);
 	const config = resolveConfig({flags, environment, hostname: thisNode});
-	const [dataplane, restless, pushed] = [new Counted(openDataplane()), new RestlessCluster(services), new Pushed()];
-	const cluster = new Cluster(planOptions(config, ['IPv4', 'IPv6']));
+	const log = await openLog({level: 'error'});
+	const facts = {version: 'test', families, controlPath: controlPath(stateDir)};
+	const parts = openParts(config, facts, log);
+	const [dataplane, restless, pushed] = [new Counted(parts.dataplane), new RestlessCluster(services), new Pushed()];
 	const stop = new AbortController();
 	const shutdown = {stop: stop.signal, force: stop.signal, end: () => stop.abort(), finish: () => 0};
 	const doors = [{name: 'files' as const, open: (signal: AbortSignal) => pushed.open(signal)}];
-	const log = await openLog({level: 'error'});
-	const serving = serveNode(config, {dataplane, doors, cluster, log, clock: systemClock}, shutdown);
+	const serving = serveNode(config, {...parts, dataplane, doors}, shutdown);
 	pushed.push([...restless.all(), {verb: 'synced', source: 'files', complete: true}]);
 	await settled(dataplane);
 	await changeOften(restless, pushed, dataplane, warmUp, undefined);
@@ -128,7 +127,7 @@ async function endure({services, warmUp, changes, perSecond, stateDir}: Trial): 
 	const after = await hold(restless, pushed, dataplane);
 	stop.abort();
 	await serving;
-	const {operations} = await dataplane.sync(cluster.plan, true, new AbortController().signal);
+	const {operations} = await dataplane.sync(parts.cluster.plan, true, new AbortController().signal);
 	return {changes, commits, settledMs, differences: operations, before, after};
 }
 
