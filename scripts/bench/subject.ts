@@ -118,6 +118,8 @@ class Watched implements Dataplane {
 	takes: Dataplane['takes'] = (frontend) => this.#inner.takes(frontend);
 	sync: Dataplane['sync'] = async (...parameters) => this.#tell(await this.#inner.sync(...parameters));
 	update: Dataplane['update'] = async (...parameters) => this.#tell(await this.#inner.update(...parameters));
+	watch: Dataplane['watch'] = (signal) => this.#inner.watch(signal);
+	mend: Dataplane['mend'] = async (...parameters) => this.#tell(await this.#inner.mend(...parameters));
 	print: Dataplane['print'] = (plan) => this.#inner.print(plan);
 	cleanup: Dataplane['cleanup'] = async () => await this.#inner.cleanup();
 	close: Dataplane['close'] = () => this.#inner.close();

@@ -1,6 +1,7 @@
 import type {Outcome} from '../dataplane/dataplane.ts';
 import type {NetError} from '../errors.ts';
 import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
+import type {Mended} from './mender.ts';
 
 /** A commit that the kernel took, whatever it refused of single Services. Moments are the clock's milliseconds. */
 export type Commit = {
@@ -29,5 +30,7 @@ export type Follower = {
 	/** Something came in that no commit carried yet, at this moment. */
 	readonly queued?: (at: number) => void;
 	readonly committed?: (commit: Commit) => void;
+	/** What other processes did to our rules was undone. */
+	readonly mended?: (mended: Mended) => void;
 	readonly failed?: (failure: Failure) => void;
 };

@@ -24,6 +24,11 @@ export class Inbox {
 		this.#wake?.();
 	}
 
+	/** Ends the wait for mail: something else is to be done. */
+	wake(): void {
+		this.#wake?.();
+	}
+
 	/** When the oldest mail that nobody took came in, by the clock. */
 	get waitingSince(): number | undefined {
 		return this.#oldest;

@@ -12,7 +12,10 @@ import type {Commit, Follower} from './follower.ts';
 import {type Condition, refusalName} from './health.ts';
 import type {Inbox} from './inbox.ts';
 import {Intake} from './intake.ts';
+import {Mender} from './mender.ts';
 import {reportRefusals} from './report.ts';
+
+const none: ReadonlySet<never> = new Set();
 
 export type ReconcilerParts = {
 	readonly sources: readonly SourceName[];
@@ -43,6 +46,7 @@ export class Reconciler {
 	readonly #parts: ReconcilerParts;
 	readonly #intake: Intake;
 	readonly #backoff: Backoff;
+	readonly #mender: Mender;
 	/** When the next full sync is due, by the clock. */
 	#syncAt: number | undefined = 0;
 	/** No commit before this moment. */
@@ -61,6 +65,8 @@ export class Reconciler {
 		this.#parts = parts;
 		this.#intake = new Intake(parts.sources, parts.cluster, parts.log);
 		this.#backoff = new Backoff(parts.clock, parts.retryCeilingMs);
+		const {dataplane, log, clock, inbox} = parts;
+		this.#mender = new Mender({dataplane, log, clock, wake: () => inbox.wake()});
 		this.#tellAwaiting();
 	}
 
@@ -72,19 +78,24 @@ export class Reconciler {
 	async run(stop: AbortSignal, force: AbortSignal): Promise<void> {
 		const {inbox} = this.#parts;
 		const stopped = () => stop.aborted;
+		const following = this.#mender.follow(stop);
 		while (!stopped()) {
-			const dueMs = this.#dueMs();
+			const dueMs = sooner(this.#dueMs(), this.#mender.dueMs);
 			if (dueMs !== 0) {
 				await inbox.arrival(dueMs, stop);
 			}
 
 			await this.#listen();
-			if (!stopped() && this.#dueMs() === 0) {
+			if (!stopped() && this.#mender.dueMs === 0) {
+				await this.#mend(force); // first: what is broken now is worse than what is not yet so
+			} else if (!stopped() && this.#dueMs() === 0) {
 				await this.#commit(force);
 			}
 
 			this.#tellAwaiting();
 		}
+
+		await following;
 	}
 
 	/** Milliseconds until the next commit; undefined when there is nothing to commit. */
@@ -111,12 +122,10 @@ export class Reconciler {
 			return;
 		}
 
-		if (this.#dirty) {
-			if (condition.pendingSince === undefined) {
-				const at = since ?? clock.now();
-				condition.pendingSince = at;
-				this.#tell((follower) => follower.queued?.(at));
-			}
+		if (this.#dirty && condition.pendingSince === undefined) {
+			const at = since ?? clock.now();
+			condition.pendingSince = at;
+			this.#tell((follower) => follower.queued?.(at));
 		}
 
 		if (!this.#pruned && this.#mayPrune) {
@@ -142,6 +151,20 @@ export class Reconciler {
 			condition.pendingSince = undefined;
 		} catch (error) {
 			this.#failed(error, full);
+		}
+	}
+
+	/** Undoes what other processes did to what is in force; what the plan has more than that is left to the next commit. */
+	async #mend(signal: AbortSignal): Promise<void> {
+		try {
+			const mended = await this.#mender.mend(this.#parts.cluster.plan, signal);
+			if (mended !== undefined) {
+				this.#settleRefusals(mended.outcome, none);
+				this.#retryRefused(false);
+				this.#tell((follower) => follower.mended?.(mended));
+			}
+		} catch (error) {
+			this.#failed(error, false);
 		}
 	}
 
@@ -195,7 +218,7 @@ export class Reconciler {
 		const now = clock.now();
 		this.#notBefore = now + minPeriodMs;
 		condition.lastCommitAt = clock.wall();
-		this.#settleRefusals(outcome, change);
+		this.#settleRefusals(outcome, change?.touched);
 		const commit: Commit = {
 			plan: cluster.plan,
 			change,
@@ -208,10 +231,15 @@ export class Reconciler {
 		};
 		this.#tell((follower) => follower.committed?.(commit));
 		this.#staleFlows.clear();
+		this.#retryRefused(change === undefined);
+	}
+
+	#retryRefused(again: boolean): void {
+		const {clock, condition} = this.#parts;
 		if (condition.refused.size === 0) {
 			this.#backoff.reset();
-		} else if (change === undefined || this.#syncAt === undefined) {
-			this.#syncAt = now + this.#backoff.next();
+		} else if (again || this.#syncAt === undefined) {
+			this.#syncAt = clock.now() + this.#backoff.next();
 		}
 	}
 
@@ -228,14 +256,14 @@ export class Reconciler {
 	}
 
 	/** After a full sync only what it refused is refused; an update speaks for the frontends that it carried. */
-	#settleRefusals(outcome: Outcome, change: PlanChange | undefined): void {
+	#settleRefusals(outcome: Outcome, touched: ReadonlySet<FrontendKey> | undefined): void {
 		const {condition, cluster, log} = this.#parts;
 		const before = new Map(condition.refused);
-		if (change === undefined) {
+		if (touched === undefined) {
 			condition.refused.clear();
 		}
 
-		for (const key of condition.refused.size === 0 ? [] : (change?.touched ?? [])) {
+		for (const key of condition.refused.size === 0 ? [] : (touched ?? [])) {
 			const service = cluster.plan.frontends.get(key)?.service;
 			if (service !== undefined) {
 				condition.refused.delete(refusalName({service}));
@@ -266,4 +294,8 @@ export class Reconciler {
 		condition.awaiting = this.#first ? [...sources, 'first sync'] : sources;
 		condition.retryAt = this.#syncAt;
 	}
+}
+
+function sooner(a: number | undefined, b: number | undefined): number | undefined {
+	return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

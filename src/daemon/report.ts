@@ -1,7 +1,8 @@
-import type {Refusal} from '../dataplane/dataplane.ts';
+import type {Outcome, Refusal} from '../dataplane/dataplane.ts';
 import type {Logger} from '../observe/log.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {Commit, Follower} from './follower.ts';
+import type {Mended} from './mender.ts';
 
 /**
  * Says what the reconciler does, a line a commit.
@@ -11,6 +12,7 @@ import type {Commit, Follower} from './follower.ts';
 export function logFollower(log: Logger, services: () => number): Follower {
 	return {
 		committed: (commit) => reportCommit(log, commit, services()),
+		mended: (mended) => reportMended(log, mended),
 		failed: ({error, retryInMs}) =>
 			log.error('a commit failed; everything is compared and sent again', {error, retryInMs: Math.round(retryInMs)}),
 	};
@@ -20,6 +22,7 @@ export function logFollower(log: Logger, services: () => number): Follower {
 function reportCommit(log: Logger, commit: Commit, services: number): void {
 	const {plan, change, first, outcome, startedAt, endedAt} = commit;
 	const {operations, refused} = outcome;
+	reportRebuilt(log, outcome);
 	const cost = {operations, refused: refused.length, ms: Math.round((endedAt - startedAt) * 100) / 100};
 	if (first) {
 		log.info('everything known is in force', {
@@ -32,6 +35,28 @@ function reportCommit(log: Logger, commit: Commit, services: number): void {
 		log.debug('full sync', cost);
 	} else {
 		log.debug('commit', {frontends: change.touched.size, ...cost});
+	}
+}
+
+/** Who did what, and what it took. Where one goes on and on, a line whenever it was twice as often. */
+function reportMended(log: Logger, {edit, edits, inARow, outcome, startedAt, endedAt}: Mended): void {
+	reportRebuilt(log, outcome);
+	const {by, what} = edit;
+	const {operations} = outcome;
+	const isNews = by !== undefined || operations > 0; // else somebody may have changed what is not ours
+	log[isNews && Number.isInteger(Math.log2(inARow)) ? 'warn' : 'debug']('another process changed our rules; mended', {
+		...by,
+		what,
+		...(edits > 1 && {changes: edits}),
+		...(inARow > 1 && {inARow}),
+		operations,
+		ms: Math.round((endedAt - startedAt) * 100) / 100,
+	});
+}
+
+function reportRebuilt(log: Logger, {rebuilt = []}: Outcome): void {
+	for (const table of rebuilt) {
+		log.warn('a table of our name could not be used as it was, and was made anew', {table});
 	}
 }
 

@@ -47,6 +47,8 @@ const sequenceWrap = 0x4000_0000;
 export class Nftables {
 	/** Netlink port of the writing socket: owner of owned tables, and `port` of the events that we cause. */
 	readonly port: number;
+	/** How many batches the kernel took: by so much we moved the {@link generation}, where each changed something. */
+	commits = 0;
 	readonly #netns: Netns | undefined;
 	readonly #socket: NetlinkSocket;
 	readonly #begin = new Writer(64);
@@ -144,7 +146,9 @@ export class Nftables {
 		encodeBatchEnd(this.#end, first + count);
 		this.#sequence = first + count > sequenceWrap ? 1 : first + count + 1;
 		await this.#send(batch);
-		return this.#answers(first, count);
+		const refusals = this.#answers(first, count);
+		this.commits += refusals.length === 0 ? 1 : 0;
+		return refusals;
 	}
 
 	async #send(batch: Uint8Array): Promise<void> {

@@ -16,7 +16,11 @@ export type RulesetEvent =
 			/** NEW and DEL messages in their order; none where it is our own. */
 			readonly messages: readonly Message[];
 	  }
-	| {readonly kind: 'lost'};
+	| {
+			readonly kind: 'lost';
+			/** Whose transaction it was, where it was one that is too long to be told. */
+			readonly by?: {readonly process: string; readonly pid: number};
+	  };
 
 /** A transaction of more messages is told as `lost`: to read the ruleset costs no more than to walk through it. */
 const messagesMax = 20_000;
@@ -46,8 +50,10 @@ export async function* transactions(heard: AsyncIterable<Heard>, ownPort: number
 			const event = transaction(message, message.port === ownPort, messages);
 			const next = generation === undefined || event.generation === following(generation);
 			generation = event.generation;
-			if (!next || length > messagesMax) {
+			if (!next) {
 				yield {kind: 'lost'};
+			} else if (length > messagesMax) {
+				yield {kind: 'lost', by: {process: event.process, pid: event.pid}};
 			} else {
 				yield event;
 			}

@@ -361,3 +361,59 @@ test('a daemon told to end before it began writes nothing', async (t) => {
 	await stop();
 	t.deepEqual(dataplane.calls, []);
 });
+
+test('what somebody else takes out of the kernel is put back at once, and a line says who did what', async (t) => {
+	const {say, synced, clock, dataplane, commits, lines} = start(t);
+	await say(web, db);
+	await synced();
+	dataplane.edit(webKey);
+	await clock.settle();
+	t.deepEqual(dataplane.calls, ['sync and prune', `mend ${webKey}`]);
+	t.deepEqual([...dataplane.kernel.keys()], [dbKey, webKey]);
+	t.is(commits.length, 1, 'it is no commit of anything new');
+	const line = lines.find((text) => text.includes('another process changed our rules'));
+	t.regex(line ?? '', /"process":"nft","pid":7,"what":"10\.96\.0\.1 TCP 80 deleted","operations":1,/);
+	t.is(clock.timers, 0);
+});
+
+test('what somebody else does during a commit is mended behind it, before what came meanwhile', async (t) => {
+	const {say, synced, clock, dataplane} = start(t);
+	await say(web);
+	await synced();
+	const release = dataplane.hold();
+	await say(db);
+	dataplane.edit(webKey);
+	await say(put(service('other', '10.96.0.3')));
+	t.deepEqual(dataplane.calls.slice(1), [`update ${dbKey}`]);
+	release();
+	await clock.settle();
+	t.deepEqual(dataplane.calls.slice(2), [`mend ${webKey}`, 'update 10.96.0.3 TCP 80']);
+});
+
+test('what cannot be mended is mended by a full sync after a wait, as any commit that failed', async (t) => {
+	const {say, synced, clock, dataplane, condition} = start(t);
+	await say(web);
+	await synced();
+	dataplane.failures.push(new NetError('NFT_REFUSED', 'add a rule'));
+	dataplane.edit(webKey);
+	await clock.settle();
+	t.false(readyAnswer(condition).ok);
+	await clock.advance(100);
+	t.deepEqual(dataplane.calls.slice(2), ['sync and prune']);
+	t.true(readyAnswer(condition).ok);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});
+
+test('a Service that the kernel refuses while it is mended is tried again', async (t) => {
+	const {say, synced, clock, dataplane, condition} = start(t);
+	await say(web);
+	await synced();
+	dataplane.refusing.add('shop/web:http');
+	dataplane.edit(webKey);
+	await clock.settle();
+	t.deepEqual([...condition.refused.keys()], ['shop/web:http']);
+	dataplane.refusing.clear();
+	await clock.advance(100);
+	t.is(condition.refused.size, 0);
+	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
+});

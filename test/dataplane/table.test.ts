@@ -1,6 +1,6 @@
 import test from 'ava';
 import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
-import type {TableForm} from '../../src/dataplane/nftables/table.ts';
+import type {TableForm} from '../../src/dataplane/nftables/open.ts';
 import {parsePrefix} from '../../src/net/prefix.ts';
 import type {Frontend} from '../../src/plan/frontend.ts';
 import type {NodePlan, PlanChange} from '../../src/plan/plan.ts';

@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import anyTest, {type TestFn} from 'ava';
 import {NftablesDataplane, printPlan} from '../../src/dataplane/nftables/nftables.ts';
-import type {TableForm} from '../../src/dataplane/nftables/table.ts';
+import type {TableForm} from '../../src/dataplane/nftables/open.ts';
 import {exec} from '../../src/kernel/exec.ts';
 import {Nftables} from '../../src/kernel/nftables.ts';
 import {type Family, families, familyOf} from '../../src/net/address.ts';
@@ -11,6 +11,7 @@ import {Pipeline, readList} from '../lab/pipeline.ts';
 import {readScenarios} from '../lab/scenario.ts';
 import {buildFrontend, buildPlan} from '../support/frontends.ts';
 import {increments} from '../support/increments.ts';
+import {api, edits, editedPlan as plan, web} from '../support/table-edits.ts';
 import {tableText} from '../support/table-text.ts';
 
 type Context = {started: NftablesDataplane[]; kernel: Nftables};
@@ -46,23 +47,6 @@ async function list(...options: readonly string[]): Promise<string> {
 async function text(context: Context, family: Family = 'IPv4'): Promise<string> {
 	return await tableText(context.kernel, family);
 }
-
-const web = buildFrontend({target: '10.128.0.1! 10.128.1.1 10.128.1.2'});
-const api = buildFrontend({
-	kind: 'loadBalancerIP',
-	address: '203.0.113.7',
-	name: 'api',
-	masquerade: 'node',
-	target: '10.128.0.1! 10.128.1.1',
-	local: '10.128.0.1!',
-	sourceRanges: ['198.51.100.0/24', '10.128.0.0/9'],
-});
-const six = buildFrontend({
-	address: 'fd00:96::a',
-	target: 'fd00:128::1! fd00:128:1::1',
-	sourceRanges: ['2001:db8::/32'],
-});
-const plan = buildPlan([web, api, six]);
 
 function planOf(scenario: ReturnType<typeof readScenarios>[number]): Plan {
 	const pipeline = new Pipeline(scenario.flags);
@@ -169,51 +153,12 @@ test('a guarded table is taken for what it is by a process that could own it, an
 	t.regex((await exec('nft', ['list', 'ruleset'])).stdout, /flags owner/);
 });
 
-/** Each does one thing that we would not, to a table that was right. */
-const edits: Readonly<Record<string, string>> = {
-	'a rule at the end of a chain': 'add rule ip fairlead incoming counter drop',
-	'a rule in front': 'insert rule ip fairlead prerouting accept',
-	'an empty chain of ours': 'flush chain ip fairlead lb-3',
-	'all rules gone': 'flush table ip fairlead',
-	'a chain of no use':
-		'add chain ip fairlead stranger; add rule ip fairlead stranger counter; add rule ip fairlead incoming goto stranger',
-	'a base chain of its own': 'add chain ip fairlead stranger { type filter hook input priority 0; policy drop; }',
-	'a base chain deleted': 'flush chain ip fairlead output; delete chain ip fairlead output',
-	'an element of no Service': 'add element ip fairlead services { 10.96.9.9 . tcp . 99 : 1:3 }',
-	'an action that we have not': 'add element ip fairlead services { 10.96.9.9 . tcp . 99 : 7:3 }',
-	'an element of another protocol': 'add element ip fairlead services { 10.96.0.10 . icmp . 80 : 1:3 }',
-	'a slot behind the end': 'add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 7 : 10.128.1.9 . 80 }',
-	'a slot that no list has': 'add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 70000 : 10.128.1.9 . 80 }',
-	'a slot emptied': 'delete element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 }',
-	'a slot with another backend':
-		'delete element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 }; add element ip fairlead endpoints { 10.96.0.10 . tcp . 80 . 1 : 10.128.1.9 . 80 }',
-	'a service gone': 'delete element ip fairlead services { 10.96.0.10 . tcp . 80 }',
-	'a service without comment':
-		'delete element ip fairlead services { 10.96.0.10 . tcp . 80 }; add element ip fairlead services { 10.96.0.10 . tcp . 80 : 1:3 }',
-	'a cluster IP of nobody': 'add element ip fairlead cluster-ips { 10.96.9.9 }',
-	'a pair of nobody': 'add element ip fairlead hairpin { 10.128.0.9 . 10.128.0.9 }',
-	'a pair of two': 'add element ip fairlead hairpin { 10.128.0.9 . 10.128.0.8 }',
-	'a verdict turned round':
-		'delete element ip fairlead verdicts { 3:2 }; add element ip fairlead verdicts { 3:2 : accept }',
-	'a verdict of nobody': 'add element ip fairlead verdicts { 9:9 : drop }',
-	'a filtered Service opened': 'add element ip fairlead source-ranges { 203.0.113.7 . tcp . 443 . 0.0.0.0/0 }',
-	'a source range gone': 'delete element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 198.51.100.0/24 }',
-	'a range that is no prefix': 'add element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 192.0.2.3-192.0.2.9 }',
-	'a service network more': 'add element ip fairlead service-cidrs { 192.0.2.0/24 }',
-	'a pod network less': 'flush set ip fairlead local-pods',
-	'a set of its own':
-		'add set ip fairlead strangers { type ipv4_addr; }; add rule ip fairlead incoming ip saddr @strangers drop',
-	'a frontend masqueraded': 'add element ip fairlead external { 203.0.113.7 . tcp . 80 }',
-};
-
 test('whatever another process does to the table, the next sync makes it right again', async (t) => {
 	const dataplane = start(t.context, 'guarded');
 	await dataplane.sync(plan, true, signal);
 	const right = await text(t.context);
 	for (const [what, commands] of Object.entries(edits)) {
-		await exec('nft', ['-f', '-'], {
-			input: `${commands.replaceAll('; add', '\nadd').replaceAll('; delete', '\ndelete')}\n`,
-		});
+		await exec('nft', ['-f', '-'], {input: commands.join('\n')});
 		t.not(await text(t.context), right, what);
 		const {operations, refused} = await dataplane.sync(plan, true, signal);
 		t.deepEqual(refused, [], what);

@@ -82,6 +82,8 @@ class Counted implements Dataplane {
 	takes: Dataplane['takes'] = (frontend) => this.#inner.takes(frontend);
 	sync: Dataplane['sync'] = async (...parameters) => await this.#count(() => this.#inner.sync(...parameters));
 	update: Dataplane['update'] = async (...parameters) => await this.#count(() => this.#inner.update(...parameters));
+	mend: Dataplane['mend'] = async (...parameters) => await this.#count(() => this.#inner.mend(...parameters));
+	watch: Dataplane['watch'] = (signal) => this.#inner.watch(signal);
 	print: Dataplane['print'] = (plan) => this.#inner.print(plan);
 	cleanup: Dataplane['cleanup'] = async () => await this.#inner.cleanup();
 	close: Dataplane['close'] = () => undefined; // asked once more at the end

@@ -1,4 +1,4 @@
-import type {Dataplane, Outcome, Takes} from '../../src/dataplane/dataplane.ts';
+import type {Dataplane, ForeignEdit, Outcome, Takes} from '../../src/dataplane/dataplane.ts';
 import {NetError} from '../../src/errors.ts';
 import {type Frontend, type FrontendKey, printServicePort} from '../../src/plan/frontend.ts';
 import type {Plan, PlanChange} from '../../src/plan/plan.ts';
@@ -20,6 +20,8 @@ export class FakeDataplane implements Dataplane {
 	/** Thrown by the next calls, first one first. */
 	readonly failures: Error[] = [];
 	closed = false;
+	readonly #edits: ForeignEdit[] = [];
+	#edited: (() => void) | undefined;
 	#gate: Promise<void> | undefined;
 	#busy = false;
 
@@ -46,6 +48,34 @@ export class FakeDataplane implements Dataplane {
 
 	async update(plan: Plan, {touched}: PlanChange): Promise<Outcome> {
 		return await this.#commit(`update ${[...touched].toSorted().join(', ')}`.trim(), plan, [...touched]);
+	}
+
+	/** Does what another process would: takes a frontend out of the kernel. */
+	edit(key: FrontendKey, edit: ForeignEdit = {by: {process: 'nft', pid: 7}, what: `${key} deleted`}): void {
+		this.kernel.delete(key);
+		this.#edits.push(edit);
+		this.#edited?.();
+	}
+
+	async *watch(signal: AbortSignal): AsyncGenerator<ForeignEdit> {
+		const stopped = () => signal.aborted;
+		while (!stopped()) {
+			const edit = this.#edits.shift();
+			if (edit !== undefined) {
+				yield edit;
+				continue;
+			}
+
+			const {promise, resolve} = Promise.withResolvers<void>();
+			this.#edited = resolve;
+			signal.addEventListener('abort', () => resolve());
+			await promise;
+		}
+	}
+
+	async mend(plan: Plan): Promise<Outcome> {
+		const missing = [...plan.frontends.keys()].filter((key) => !this.kernel.has(key));
+		return await this.#commit(`mend ${missing.join(', ')}`.trim(), plan, missing);
 	}
 
 	print(plan: Plan): string {

@@ -1,4 +1,5 @@
 import type {BatchRefusal} from '../../src/kernel/nftables.ts';
+import type {RulesetEvent} from '../../src/kernel/transactions.ts';
 import {type BodyOf, decodeBody, encodeMessage} from '../../src/wire/body.ts';
 import {ElementReader} from '../../src/wire/element-reader.ts';
 import {type Element, ElementWriter} from '../../src/wire/elements.ts';
@@ -41,7 +42,9 @@ type Refusal = {readonly errno: string; readonly offset?: number};
 export class FakeNftables {
 	/** Transactions that were kept. */
 	commits = 0;
+	#generation = 0xffff_fffa; // it comes round soon
 	#state: State = new Map();
+	readonly #listeners = new Set<(event: RulesetEvent) => void>();
 	readonly #options: Required<Options>;
 
 	constructor({persist = true, offsets = true, refusedKeys = new Set<string>()}: Options = {}) {
@@ -49,6 +52,26 @@ export class FakeNftables {
 	}
 
 	commit(batch: Uint8Array): Promise<readonly BatchRefusal[]> {
+		const refusals = this.#commit(batch);
+		if (refusals.length === 0) {
+			this.commits++;
+			this.#tell({own: true, messages: []});
+		}
+
+		return Promise.resolve(refusals);
+	}
+
+	/** What another process does. Whether the kernel took it. */
+	commitAsAnother(batch: Uint8Array): boolean {
+		const taken = this.#commit(batch).length === 0;
+		if (taken) {
+			this.#tell({own: false, messages: decodeMessages(batch)}); // what is told has the types of what was asked
+		}
+
+		return taken;
+	}
+
+	#commit(batch: Uint8Array): readonly BatchRefusal[] {
 		const before = this.#state;
 		const next = new Map(before);
 		const refusals: BatchRefusal[] = [];
@@ -61,10 +84,40 @@ export class FakeNftables {
 
 		if (refusals.length === 0) {
 			this.#state = next;
-			this.commits++;
+			this.#generation = (this.#generation + 1) % 0x1_0000_0000 || 1;
 		}
 
-		return Promise.resolve(refusals);
+		return refusals;
+	}
+
+	#tell(part: {readonly own: boolean; readonly messages: readonly Message[]}): void {
+		for (const hear of this.#listeners) {
+			hear({kind: 'transaction', generation: this.#generation, pid: 7, process: 'nft', ...part});
+		}
+	}
+
+	generation(): number {
+		return this.#generation;
+	}
+
+	/** As the kernel, it tells from the call on, whenever it is asked. */
+	watch(signal: AbortSignal): AsyncGenerator<RulesetEvent> {
+		const heard: RulesetEvent[] = [];
+		let wake = () => {};
+		const hear = (event: RulesetEvent) => {
+			heard.push(event);
+			wake();
+		};
+		this.#listeners.add(hear);
+		signal.addEventListener('abort', () => {
+			this.#listeners.delete(hear);
+			wake();
+		});
+		return tell(heard, signal, async () => {
+			const {promise, resolve} = Promise.withResolvers<void>();
+			wake = resolve;
+			await promise;
+		});
 	}
 
 	async *dump(request: Uint8Array): AsyncGenerator<readonly Message[]> {
@@ -83,6 +136,22 @@ export class FakeNftables {
 	/** Names of all tables, as `2 fairlead`. */
 	get tables(): readonly string[] {
 		return [...this.#state.keys()];
+	}
+}
+
+async function* tell(
+	heard: RulesetEvent[],
+	signal: AbortSignal,
+	more: () => Promise<void>,
+): AsyncGenerator<RulesetEvent> {
+	const stopped = () => signal.aborted;
+	while (!stopped()) {
+		const event = heard.shift();
+		if (event === undefined) {
+			await more();
+		} else {
+			yield event;
+		}
 	}
 }
 

@@ -23,7 +23,8 @@ export async function tableText(kernel: Kernel, family: Family): Promise<string>
 	const chains = [...found.chains].map(
 		([name, {hook, programs}]) => `chain ${name} ${JSON.stringify(hook)} ${programs.length} rules #${digest(programs)}`,
 	);
-	return [...chains, ...contentLines(contents)].toSorted().join('\n');
+	const state = found.dormant ? ['asleep'] : [];
+	return [...state, ...chains, ...contentLines(contents)].toSorted().join('\n');
 }
 
 function digest(value: unknown): string {

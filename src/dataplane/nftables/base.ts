@@ -2,7 +2,16 @@ import type {Family} from '../../net/address.ts';
 import {collapsePrefixes, type Prefix, prefixFamily} from '../../net/prefix.ts';
 import type {LocalDetector, NodePlan} from '../../plan/plan.ts';
 import {actions} from './actions.ts';
-import {type Base, type Chain, type Rule, type SetSpec, type Statement, serviceKey, type Verdict} from './ruleset.ts';
+import {
+	type Base,
+	type Chain,
+	type Rule,
+	type SetName,
+	type SetSpec,
+	type Statement,
+	serviceKey,
+	type Verdict,
+} from './ruleset.ts';
 
 /** All sets and maps. Their order is that of the listing. */
 const sets: readonly SetSpec[] = [
@@ -21,6 +30,8 @@ const sets: readonly SetSpec[] = [
 	{name: 'verdicts', key: ['priority'], data: 'verdict'},
 	{name: 'policy-verdicts', key: ['priority'], data: 'verdict'},
 ];
+
+export const setNames: readonly SetName[] = sets.map(({name}) => name);
 
 const drop: Rule = [{kind: 'verdict', verdict: {kind: 'drop'}}];
 const masquerade: Statement = {kind: 'masquerade'};

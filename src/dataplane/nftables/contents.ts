@@ -47,10 +47,8 @@ export class ContentsReader implements Contents {
 
 	/** Takes the element that `reader` stands at. */
 	add(set: SetName, reader: ElementReader): void {
-		if (!this.#take(set, reader)) {
-			const key = reader.bytes.slice(reader.keyAt, reader.keyAt + reader.keyLength);
-			const keyEnd = reader.bytes.slice(reader.keyEndAt, reader.keyEndAt + reader.keyEndLength);
-			this.foreign.push({set, key, keyEnd: keyEnd.length === 0 ? undefined : keyEnd});
+		if (reader.keyLength === 0 || !this.#take(set, reader)) {
+			this.foreign.push(foreignElement(set, reader));
 		}
 	}
 
@@ -221,7 +219,7 @@ export class ContentsReader implements Contents {
 	}
 }
 
-const protocolByNumber: ReadonlyMap<number, Protocol> = new Map(
+export const protocolByNumber: ReadonlyMap<number, Protocol> = new Map(
 	(['TCP', 'UDP', 'SCTP'] as const).map((protocol) => [protocolNumbers[protocol], protocol]),
 );
 
@@ -239,6 +237,13 @@ function emptyHeld(key: ServiceKey): Growing {
 		slots: [],
 		localSlots: [],
 	};
+}
+
+/** The element that `reader` stands at, by what names it in its set. */
+export function foreignElement(set: SetName, {bytes, keyAt, keyLength, keyEndAt, keyEndLength, flags}: ElementReader) {
+	const key = bytes.slice(keyAt, keyAt + keyLength);
+	const keyEnd = keyEndLength === 0 ? undefined : bytes.slice(keyEndAt, keyEndAt + keyEndLength);
+	return {set, key, keyEnd, flags: flags & elementFlags.catchAll} satisfies ForeignElement;
 }
 
 /** A bound of an interval as one sortable text. */

@@ -17,6 +17,8 @@ export type Door = {
 	read(signal: AbortSignal): Promise<Found | undefined>;
 	/** What is in its sets. */
 	readContents(found: Found, signal: AbortSignal): Promise<Contents>;
+	/** The number of the ruleset's version: every commit of any process, to any table, moves it on. */
+	generation(): number;
 	/** Opens a transaction. More than one may be open, but only one is sent at a time. */
 	begin(): Transaction;
 	/** Keeps conntrack and NAT on while this process lives, whatever becomes of the table; or no longer. */

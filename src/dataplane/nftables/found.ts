@@ -6,8 +6,8 @@ import type {ForeignElement, Held, PrefixSet} from './ruleset.ts';
 
 /** The table as the kernel has it, whoever put it there: its form. */
 export type Found = {
-	/** The layout that its comment names; undefined when it names none. */
-	readonly layout: number | undefined;
+	/** Whether it was put to sleep: no packet meets its chains. */
+	readonly dormant: boolean;
 	/** Whether it has the persist flag: only a table that was made as an owned one does. */
 	readonly persists: boolean;
 	readonly sets: ReadonlyMap<string, FoundSet>;
@@ -20,6 +20,8 @@ export type FoundSet = {
 	readonly keyLen: number;
 	readonly dataType: number;
 	readonly dataLen: number;
+	/** The most elements it may hold; 0 is any number. */
+	readonly size: number;
 	/** Lengths of the fields of an interval key. */
 	readonly fields: readonly number[];
 };

@@ -4,8 +4,8 @@ import {type BodyOf, type Draft, decodeBody, encodeMessage, type Layout} from '.
 import {ElementReader} from '../../wire/element-reader.ts';
 import type {Message} from '../../wire/message.ts';
 import {nftables, tableFlags} from '../../wire/nftables.ts';
-import {commentUserdata, decodeUserdata} from '../../wire/userdata.ts';
 import {Writer} from '../../wire/writer.ts';
+import {setNames} from './base.ts';
 import {ContentsReader} from './contents.ts';
 import {nfFamily} from './declaration.ts';
 import type {Door, Refused, Transaction} from './door.ts';
@@ -15,7 +15,7 @@ import {guardAdded, guardRemoved} from './guard.ts';
 import {type SetName, tableName} from './ruleset.ts';
 
 /** The kernel that this file needs. */
-export type Kernel = Pick<Nftables, 'commit' | 'dump'>;
+export type Kernel = Pick<Nftables, 'commit' | 'dump' | 'generation'>;
 
 /** The table of one family in the kernel. */
 export class KernelDoor implements Door {
@@ -42,7 +42,7 @@ export class KernelDoor implements Door {
 		const rules = await this.#dump(rule.get, rule.layout, {table: tableName}, signal);
 		const sets = await this.#dump(set.get, set.layout, {table: tableName}, signal);
 		return {
-			layout: layoutOf(own.userdata),
+			dormant: ((own.flags ?? 0) & tableFlags.dormant) !== 0,
 			persists: ((own.flags ?? 0) & tableFlags.persist) !== 0,
 			chains: new Map(chains.filter(isOurs).map((body) => [body.name ?? '', foundChain(body, rules)])),
 			sets: new Map(sets.filter(isOurs).map((body) => [body.name ?? '', foundSet(body)])),
@@ -62,6 +62,10 @@ export class KernelDoor implements Door {
 		}
 
 		return contents;
+	}
+
+	generation(): number {
+		return this.#kernel.generation();
 	}
 
 	begin(): Transaction {
@@ -110,30 +114,8 @@ export class KernelDoor implements Door {
 	}
 }
 
-const setNames: readonly SetName[] = [
-	'cluster-ips',
-	'service-cidrs',
-	'local-pods',
-	'hairpin',
-	'source-ranges',
-	'external',
-	'external-local',
-	'services',
-	'cluster-policy',
-	'local-policy',
-	'endpoints',
-	'verdicts',
-	'policy-verdicts',
-];
-
 function isOurs({table}: {readonly table?: string}): boolean {
 	return table === tableName;
-}
-
-function layoutOf(userdata: Uint8Array | undefined): number | undefined {
-	const comment = userdata && decodeUserdata(commentUserdata, userdata).comment;
-	const [, number] = /^fairlead layout (\d+)$/.exec(comment ?? '') ?? [];
-	return number === undefined ? undefined : Number(number);
 }
 
 type ChainBody = BodyOf<typeof nftables.chain.layout>;
@@ -154,6 +136,7 @@ function foundSet({flags, keyType, keyLen, dataType, dataLen, desc}: SetBody): F
 		keyLen: keyLen ?? 0,
 		dataType: dataType ?? 0,
 		dataLen: dataLen ?? 0,
+		size: desc?.size ?? 0,
 		fields: (desc?.concat ?? []).map(({len}) => len ?? 0),
 	};
 }

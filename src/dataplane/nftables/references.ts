@@ -63,6 +63,11 @@ export class References<K> {
 		return key !== undefined && this.#users.has(key);
 	}
 
+	/** What the kernel has. */
+	present(): K[] {
+		return [...this.#users.keys()];
+	}
+
 	/** Whether the kernel has it and nobody uses it. */
 	isUnused(key: K): boolean {
 		return this.#users.get(key) === 0;

@@ -1,81 +1,122 @@
-import type {Family} from '../../net/address.ts';
 import {addressBytes} from '../../net/address.ts';
 import {lastAddress, type Prefix} from '../../net/prefix.ts';
-import type {Expression} from '../../wire/expressions.ts';
-import {hooks, setFlags} from '../../wire/nftables.ts';
+import {setFlags} from '../../wire/nftables.ts';
+import {littleEndian, viewOf} from '../../wire/writer.ts';
 import {type Action, actionOfChain, chainOf} from './actions.ts';
 import {addChain, elementsOf, refillChain} from './chains.ts';
 import {bound} from './contents.ts';
-import {declareSet} from './declaration.ts';
-import {type Contents, type Found, type FoundChain, type FoundHook, type FoundSet, nothing} from './found.ts';
-import {program} from './programs.ts';
-import {type Base, type Chain, type Hook, layoutNumber, type Op, type PrefixSet, type SetSpec} from './ruleset.ts';
+import {type Contents, type Found, nothing} from './found.ts';
+import type {Base, Chain, ForeignElement, Op, PrefixSet} from './ruleset.ts';
+import {hasHook, hasRules, isSameSet} from './same.ts';
 
-/** What makes a table that was found one that {@link Base} describes, apart from what frontends contribute. */
+/**
+ * What makes a table that was found one that {@link Base} describes, apart from what frontends contribute. It may be
+ * of an older or a newer layout, and packets meet it all the time: each step leaves a table that decides every packet.
+ */
 export type Repair = {
-	/** To be sent first, as one transaction. */
-	readonly ops: readonly Op[];
-	/** Foreign chains to be deleted, in a later transaction: see removeActions. */
+	/** First, as one transaction: all that elements of frontends need, and what is wrong and needs none of them. */
+	readonly before: readonly Op[];
+	/** Behind the elements, as one transaction: rules that look up what was filled only now, and where packets enter. */
+	readonly after: readonly Op[];
+	/** With it, once all is known: what no rule and no frontend of ours names any more. */
+	readonly obsolete: readonly Op[];
+	/** Chains to be deleted behind that, in a later transaction: see removeActions. */
 	readonly chains: readonly string[];
-	/** Balancing actions that can be named then. */
+	/** Balancing actions that can be named from the start. */
 	readonly balances: readonly Action[];
-	/** Base chains still to be made, when all the rest is there. */
-	readonly hooked: readonly Chain[];
 };
 
-/** Whether the table can be repaired: it has our layout, and what cannot be changed in place is as we declare it. */
-export function isRepairable(found: Found, base: Base): boolean {
-	return (
-		found.layout === layoutNumber &&
-		base.sets.every((spec) => isSameSet(found.sets.get(spec.name), spec, base.family)) &&
-		base.chains.every(({name}) => found.chains.get(name)?.hook === undefined)
-	);
+/** The part of a {@link Repair} that needs no look at elements. */
+type FormRepair = Omit<Repair, 'balances'>;
+
+/**
+ * Why the table cannot be repaired, for people: what cannot be changed in place is not as we declare it. Undefined
+ * when it can.
+ */
+export function conflict(found: Found, base: Base): string | undefined {
+	const set = base.sets.find((spec) => {
+		const known = found.sets.get(spec.name);
+		return known !== undefined && !isSameSet(known, spec, base.family);
+	});
+	const hooked = base.chains.find(({name}) => found.chains.get(name)?.hook !== undefined);
+	const plain = base.hooked.find(({name}) => found.chains.has(name) && found.chains.get(name)?.hook === undefined);
+	const chain = hooked ?? plain;
+	return set ? `its set ${set.name} is another` : chain && `its chain ${chain.name} is of another kind`;
 }
 
 /**
- * What has to be done to a table that was found. In our own table everything foreign goes, and what is right is not
- * touched. Order: sets and chains before the rules that name them; rules before the elements that name their chains,
- * and before the foreign sets and chains that only foreign rules can name.
+ * What has to be done to a table that was found and has no {@link conflict}. In our own table everything foreign goes,
+ * and what is right is not touched. Order: sets and chains before the rules that name them; rules before the elements
+ * that name their chains.
  */
 export function repair(found: Found, contents: Contents, base: Base): Repair {
 	const balances = [...found.chains.keys()].map(actionOfChain).filter((action) => action !== undefined);
-	const wanted = [...base.chains, ...balances.map(chainOf)];
-	const hooked = base.hooked.filter((chain) => hasHook(found.chains.get(chain.name), chain.hook));
-	const known = new Set([...wanted, ...hooked].map(({name}) => name));
-	const foreign = [...found.chains.keys()].filter((name) => !known.has(name));
-	const added = wanted.filter(({name}) => !found.chains.has(name));
-	const wrong = [...wanted, ...hooked].filter((chain) => !hasRules(found.chains.get(chain.name), chain, base.family));
+	const {before, after, obsolete, chains} = repairForm(found, base, balances);
+	const actions = [...base.actions, ...balances];
+	// what leads an action of another layout to its chain goes only when no frontend names that action any more
+	const [unused, wrong] = split(contents.foreign, (element) => isUnknownAction(element, actions));
 	return {
-		ops: [
-			...base.sets.filter(({name}) => !found.sets.has(name)).map((spec): Op => ({verb: 'add', kind: 'set', spec})),
-			...added.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
-			...wrong.flatMap(refillChain),
-			...foreign.map((name): Op => ({verb: 'flush', kind: 'chain', name})),
-			...contents.foreign.map((element): Op => ({verb: 'delete', kind: 'foreignElement', ...element})),
-			...missingVerdicts([...base.actions, ...balances], contents),
-			...foreignSets(found, base),
+		before: [
+			...before,
+			...wrong.map(deleteForeign),
+			...missingVerdicts(actions, contents),
 			...prefixOps(base, contents),
 		],
-		chains: foreign,
+		after,
+		obsolete: [...unused.map(deleteForeign), ...obsolete],
+		chains,
 		balances,
-		hooked: base.hooked.filter((chain) => !hooked.includes(chain)),
+	};
+}
+
+/**
+ * What has to be done to sets, chains and rules.
+ *
+ * @param balances actions whose chains shall be there
+ */
+export function repairForm(found: Found, base: Base, balances: readonly Action[]): FormRepair {
+	const wanted = [...base.chains, ...balances.map(chainOf)];
+	const missingSets = base.sets.filter(({name}) => !found.sets.has(name));
+	const [present, missing] = split(wanted, ({name}) => found.chains.has(name));
+	const [hooked, unhooked] = split(base.hooked, (chain) => hasHook(found.chains.get(chain.name), chain.hook));
+	const wrong = [...present, ...hooked].filter((chain) => !hasRules(found.chains.get(chain.name), chain, base.family));
+	const known = new Set([...wanted, ...hooked].map(({name}) => name));
+	const foreign = [...found.chains].filter(([name]) => !known.has(name));
+	const [entries, others] = split(foreign, ([, {hook}]) => hook !== undefined);
+	// a set that was missing is empty until frontends filled it: until then the rules stay that do without
+	const [early, late] = missingSets.length === 0 ? [wrong, []] : [[], wrong];
+	return {
+		before: [
+			...missingSets.map((spec): Op => ({verb: 'add', kind: 'set', spec})),
+			...missing.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
+			...missing.flatMap(fillChain),
+			...early.flatMap(refillChain),
+		],
+		after: [
+			...late.flatMap(refillChain),
+			...entries.flatMap(([name]) => [flushChain(name), {verb: 'delete', kind: 'chain', name} as const]),
+			...unhooked.flatMap(addChain),
+		],
+		obsolete: [...others.map(([name]) => flushChain(name)), ...foreignSets(found, base)],
+		chains: others.map(([name]) => name),
 	};
 }
 
 /** What fills a table that was just made, apart from what frontends contribute. */
 export function build(base: Base): Repair {
 	return {
-		ops: [
+		before: [
 			...base.sets.map((spec): Op => ({verb: 'add', kind: 'set', spec})),
 			// all of them before the rules: chains name each other
 			...base.chains.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
-			...base.chains.flatMap((chain) => addChain(chain).slice(1)),
+			...base.chains.flatMap(fillChain),
 			...missingVerdicts(base.actions, nothing),
 			...prefixSets.flatMap((set) => addPrefixes(set, base.prefixes[set])),
 		],
+		after: base.hooked.flatMap(addChain),
+		obsolete: [],
 		chains: [],
 		balances: [],
-		hooked: base.hooked,
 	};
 }
 
@@ -90,69 +131,31 @@ export function changeBase(from: Base, to: Base): Op[] {
 
 const prefixSets: readonly PrefixSet[] = ['service-cidrs', 'local-pods'];
 
-function isSameSet(found: FoundSet | undefined, spec: SetSpec, family: Family): boolean {
-	if (found === undefined) {
-		return true; // it can be added
-	}
-
-	const {flags, keyType, keyLen, dataType, dataLen, desc} = declareSet(spec, family, 0);
-	const known = setFlags.interval | setFlags.concat | setFlags.map | setFlags.timeout | setFlags.constant;
-	return (
-		(found.flags & known) === flags &&
-		found.keyType === keyType &&
-		found.keyLen === keyLen &&
-		found.dataType === (dataType ?? 0) &&
-		(spec.data === 'verdict' || found.dataLen === (dataLen ?? 0)) && // the kernel tells its own length of a verdict
-		found.fields.join() === (desc?.concat ?? []).map(({len}) => len).join()
-	);
+function split<T>(all: readonly T[], holds: (one: T) => boolean): readonly [yes: readonly T[], no: readonly T[]] {
+	return [all.filter(holds), all.filter((one) => !holds(one))];
 }
 
-function hasHook(found: FoundChain | undefined, hook: Hook | undefined): boolean {
-	const wanted: FoundHook | undefined = hook && {
-		type: 'nat',
-		hooknum: hooks[hook.hook],
-		priority: hook.priority,
-		policy: 1,
-	};
-	return found !== undefined && JSON.stringify(found.hook) === JSON.stringify(wanted);
+function flushChain(name: string): Op {
+	return {verb: 'flush', kind: 'chain', name};
 }
 
-function hasRules(found: FoundChain | undefined, {rules}: Chain, family: Family): boolean {
-	const wanted = rules.map((rule) => programText(program(rule, family)));
-	return found !== undefined && wanted.join('\n') === found.programs.map(programText).join('\n');
+/** The rules of a chain that is there and empty. */
+function fillChain(chain: Chain): Op[] {
+	return addChain(chain).slice(1);
 }
 
-/** A program as text, without what the kernel adds when it shows one: two that do the same are equal. */
-function programText(steps: readonly Expression[]): string {
-	return steps
-		.map((step) => JSON.stringify(Object.entries(step).filter(isTold(step)).map(printAttribute).toSorted()))
-		.join();
+function deleteForeign(element: ForeignElement): Op {
+	return {verb: 'delete', kind: 'foreignElement', ...element};
 }
 
-/** Whether an attribute says more than its absence would. */
-function isTold(step: Expression): (entry: readonly [string, unknown]) => boolean {
-	return ([name, value]) => {
-		if (step.kind === 'nat' && typeof value === 'number') {
-			const implied: Readonly<Record<string, unknown>> = {
-				regAddrMax: step.regAddrMin,
-				regProtoMax: step.regProtoMin,
-				flags: natRangeFlags,
-			};
-			return value !== implied[name];
-		}
-
-		return value !== undefined && !(value === 0 && zeroByDefault.has(`${step.kind} ${name}`));
-	};
+function isUnknownAction({set, key}: ForeignElement, actions: readonly Action[]): boolean {
+	const isVerdict = set === 'verdicts' || set === 'policy-verdicts';
+	return isVerdict && key.length === 4 && !actions.includes(actionOfKey(key));
 }
 
-/** NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED: the kernel sets them by the registers. */
-const natRangeFlags = 0x3;
-
-/** Attributes that mean the same when they are left out. */
-const zeroByDefault = new Set(['lookup flags', 'numgen offset', 'bitwise op', 'reject code']);
-
-function printAttribute([name, value]: readonly [string, unknown]): string {
-	return `${name} ${JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))}`;
+/** The action that an element of a verdict map is found by. */
+export function actionOfKey(key: Uint8Array): Action {
+	return viewOf(key).getUint32(0, littleEndian);
 }
 
 /** Elements that lead to the actions and are not there, one map after the other. */
@@ -167,8 +170,9 @@ function missingVerdicts(actions: readonly Action[], {verdicts}: Contents): Op[]
 
 function foreignSets(found: Found, base: Base): Op[] {
 	const known = new Set<string>(base.sets.map(({name}) => name));
-	const foreign = [...found.sets.keys()].filter((name) => !known.has(name));
-	return foreign.map((name) => ({verb: 'delete', kind: 'foreignSet', name}));
+	// an anonymous set goes with the rule that it is part of
+	const foreign = [...found.sets].filter(([name, {flags}]) => !known.has(name) && (flags & setFlags.anonymous) === 0);
+	return foreign.map(([name]) => ({verb: 'delete', kind: 'foreignSet', name}));
 }
 
 function prefixOps(base: Base, contents: Contents): Op[] {
@@ -188,7 +192,7 @@ function boundsOf(prefix: Prefix): string[] {
 }
 
 /** Intervals are few, and what may lie beside what is subtle: they are replaced as a whole, in one transaction. */
-function replacePrefixes(name: PrefixSet, prefixes: readonly Prefix[]): Op[] {
+export function replacePrefixes(name: PrefixSet, prefixes: readonly Prefix[]): Op[] {
 	return [{verb: 'flush', kind: 'set', name}, ...addPrefixes(name, prefixes)];
 }
 

@@ -3,7 +3,6 @@ import {familyOf} from '../../net/address.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {NodePlan} from '../../plan/plan.ts';
 import {compileBase} from './base.ts';
-import {addChain} from './chains.ts';
 import {compile} from './compile.ts';
 import {diff, diffShared, sharedDelta, sharedTurnover} from './diff.ts';
 import {printKey} from './print.ts';
@@ -29,9 +28,9 @@ export function fullOps(frontends: Iterable<Frontend>, node: NodePlan, family: F
 	const differences = [...frontends]
 		.filter(({address}) => familyOf(address) === family)
 		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend)}));
-	const {ops, hooked} = build(compileBase(node, family));
+	const {before, after} = build(compileBase(node, family));
 	const turnover = sharedTurnover(shared, sharedDelta(differences));
-	const all = [...ops, ...diffShared(turnover), ...diff(differences), ...hooked.flatMap(addChain)];
+	const all = [...before, ...diffShared(turnover), ...diff(differences), ...after];
 	return [{verb: 'add', kind: 'table', owned: false}, ...all];
 }
 

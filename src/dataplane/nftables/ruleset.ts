@@ -8,7 +8,10 @@ import type {Action} from './actions.ts';
 
 export const tableName = 'fairlead';
 
-/** The form of the whole table. Another number on a table in the kernel means: not ours to extend, make it anew. */
+/**
+ * The form of the whole table, named in the comment of the tables that it made. Nothing is decided by it: the kernel
+ * never changes a table's comment, so one that was upgraded in place keeps the number that it was made with.
+ */
 export const layoutNumber = 1;
 
 /** What a key is made of. `dport` is that of any transport protocol; `slot` a random number below 65,536. */
@@ -151,6 +154,8 @@ export type ForeignElement = {
 	readonly set: SetName;
 	readonly key: Uint8Array;
 	readonly keyEnd?: Uint8Array | undefined;
+	/** Of elementFlags: a catch-all has no key, and is known by its flag. */
+	readonly flags?: number | undefined;
 };
 
 /**

@@ -47,11 +47,18 @@ export class Sending {
 	/**
 	 * Completes and sends the transaction; no other one may be on its way. What the kernel refuses is left out, and
 	 * the rest is sent again: by the frontends that it names, or where it names none of them, by halving.
+	 *
+	 * @throws NetError NFT_REFUSED with `errno` ENOENT when something is gone that was there: read the table again
 	 */
 	async send(round = 0): Promise<Sent> {
 		const turnover = sharedTurnover(this.#shared, this.#delta);
 		this.#transaction.add(diffShared(turnover));
 		const refused = await this.#transaction.send();
+		const vanished = refused.find(({errno}) => errno === 'ENOENT');
+		if (vanished !== undefined) {
+			throw refuse(vanished, this.#family).error; // the table is not what it was thought to be
+		}
+
 		if (refused.length === 0) {
 			commit(this.#shared, this.#delta, turnover);
 			const operations = this.#transaction.length;
@@ -123,9 +130,9 @@ function ownerOf({before, after}: Difference): ServicePortName | undefined {
 	return (after ?? before)?.owner;
 }
 
-/** Errors that speak of something being there, or not, against what we knew. */
+/** Something is there against what we knew; or we put a range over another of the same frontend. */
 function isMismatch({errno}: Refused): boolean {
-	return errno === 'ENOENT' || errno === 'EEXIST';
+	return errno === 'EEXIST';
 }
 
 /** The refusal as an error that names the operation, for the Service that asked for it. */

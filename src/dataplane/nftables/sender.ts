@@ -14,6 +14,8 @@ export class Sum implements Outcome {
 	readonly refused: Refusal[] = [];
 	/** Whether the table is not what it was thought to be. */
 	mismatch = false;
+	/** Tables that had to be made anew, and why. */
+	readonly rebuilt: string[] = [];
 }
 
 /** What the kernel has by frontend key, and of the things that frontends share. */

@@ -1,47 +1,55 @@
-import type {Address, Family} from '../../net/address.ts';
+import type {Family} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {NodePlan, Plan, PlanChange} from '../../plan/plan.ts';
+import type {Message} from '../../wire/message.ts';
 import type {Outcome} from '../dataplane.ts';
-import {type Action, actionOfChain, chainOf} from './actions.ts';
+import {actionOfChain, chainOf} from './actions.ts';
 import {compileBase} from './base.ts';
-import {addChain, removeActions, removeChains} from './chains.ts';
+import {removeActions, removeChains} from './chains.ts';
 import {compile} from './compile.ts';
-import type {Shared} from './diff.ts';
-import {type Door, type Refused, sendAll} from './door.ts';
-import {type Contents, type Found, nothing} from './found.ts';
-import {References} from './references.ts';
-import {build, changeBase, isRepairable, type Repair, repair} from './repair.ts';
-import type {Base, Held, Op} from './ruleset.ts';
-import {refuse} from './send.ts';
+import {type Door, sendAll} from './door.ts';
+import {editText} from './edit-text.ts';
+import {Edits} from './edits.ts';
+import {nothing} from './found.ts';
+import {mendElements} from './mend.ts';
+import {isVanished, type Opened, Opener, sendBase, type TableForm} from './open.ts';
+import {build, changeBase, conflict, repairForm} from './repair.ts';
+import type {Op} from './ruleset.ts';
 import {Sender, Sum} from './sender.ts';
+import {newState, removeUnused, type State} from './state.ts';
 
-/** `owned`: nobody else may change it (kernel 6.9). `guarded`: should it be flushed, open connections go on. */
-export type TableForm = 'owned' | 'guarded';
-
-/** What is known of the table in the kernel. */
-type State = {
-	base: Base;
-	/** Of the plan's frontends their fragments; anything else is what the plan does not name and what was not pruned. */
-	readonly held: Map<FrontendKey, Held>;
-	readonly shared: Shared;
-	/** Chains that nothing names, and that could not be deleted yet. */
-	deadChains: readonly string[];
-};
+/** A table that vanishes this often while it is synced is fought over: somebody has to wait. */
+const attemptsMax = 5;
 
 /** The table of one family: knows what the kernel has of it, and makes that what the plan says. */
 export class Table {
 	readonly #door: Door;
 	readonly #family: Family;
-	readonly #form: TableForm | undefined;
+	readonly #opener: Opener;
 	/** Undefined while it is not known: at the start, and after anything that was not expected. */
 	#state: State | undefined;
 	#prune = false;
+	/** What other processes did since the table was last known. */
+	#edits: Edits;
+	/** Commits up to this generation are part of what was read. */
+	#readAt: number | undefined;
 
 	/** @param form the best that the kernel can have, unless told */
 	constructor(door: Door, family: Family, form?: TableForm) {
 		this.#door = door;
 		this.#family = family;
-		this.#form = form;
+		this.#opener = new Opener(door, family, form);
+		this.#edits = new Edits(family);
+	}
+
+	/** Whether other processes can change the table: nobody can change one that is owned. */
+	get isOpenToOthers(): boolean {
+		return this.#opener.isGuarded;
+	}
+
+	/** Whether nothing of the table is left. */
+	get isGone(): boolean {
+		return this.#edits.table === 'gone';
 	}
 
 	/**
@@ -50,11 +58,105 @@ export class Table {
 	 * @throws NetError NFT_REFUSED when the kernel refuses what belongs to no Service
 	 */
 	async sync(plan: Plan, prune: boolean, signal: AbortSignal): Promise<Outcome> {
-		this.#state = undefined;
 		this.#prune = prune;
-		const base = compileBase(plan.node, this.#family);
+		for (let attempt = 1; ; attempt++) {
+			const sum = new Sum();
+			this.#state = undefined;
+			this.#edits = new Edits(this.#family);
+			this.#readAt = this.#door.generation();
+			try {
+				await this.#fill(plan, await this.#opener.open(plan, sum, signal), sum, signal);
+				return sum;
+			} catch (error) {
+				if (!isVanished(error) || attempt === attemptsMax) {
+					throw error;
+				}
+			}
+		}
+	}
+
+	/** As Dataplane.update. A table that is not as it was thought to be is read and made right. */
+	async update(plan: Plan, change: PlanChange, signal: AbortSignal): Promise<Outcome> {
+		const state = this.#state;
+		if (state === undefined) {
+			return await this.sync(plan, this.#prune, signal);
+		}
+
+		this.#state = undefined; // should this throw, nobody knows what the kernel has
 		const sum = new Sum();
-		const {state, contents, hooked} = await this.#open(base, sum, signal);
+		if (!(await this.#isStill(async () => await this.#update(state, plan, change, sum, signal)))) {
+			return await this.sync(plan, this.#prune, signal);
+		}
+
+		this.#state = state;
+		return sum;
+	}
+
+	/**
+	 * Notes what another process did. In words what of it was done to this table; undefined when nothing was.
+	 *
+	 * @param generation that the ruleset had behind it
+	 */
+	note(messages: readonly Message[], generation: number): string | undefined {
+		const isKnown = this.#readAt !== undefined && ((generation - this.#readAt) | 0) <= 0;
+		return isKnown ? undefined : editText(this.#edits.add(messages), this.#family);
+	}
+
+	/** Notes that something may have happened that nobody told. */
+	noteLoss(): void {
+		this.#edits.lose();
+	}
+
+	/** Undoes what was noted, at its own cost; where that cannot be, by reading the whole table. */
+	async mend(plan: Plan, signal: AbortSignal): Promise<Outcome> {
+		const edits = this.#edits;
+		const state = this.#state;
+		const sum = new Sum();
+		if (edits.isEmpty) {
+			return sum;
+		}
+
+		this.#edits = new Edits(this.#family);
+		this.#state = undefined;
+		const isMended =
+			edits.table !== 'unknown' &&
+			state !== undefined &&
+			(await this.#isStill(async () => await this.#mend(edits, state, plan, sum, signal)));
+		return isMended ? sum : await this.sync(plan, this.#prune, signal);
+	}
+
+	/** Removes the table, whoever made it, and the guard. */
+	async cleanup(signal: AbortSignal): Promise<void> {
+		this.#state = undefined;
+		if ((await this.#door.read(signal)) !== undefined) {
+			await sendBase(this.#door, this.#family, [{verb: 'delete', kind: 'table'}], new Sum());
+		}
+
+		await this.#door.guard(false);
+	}
+
+	/** Whether `act` met the table as it was thought to be, and said so. */
+	async #isStill(act: () => Promise<boolean>): Promise<boolean> {
+		try {
+			return await act();
+		} catch (error) {
+			if (isVanished(error)) {
+				return false;
+			}
+
+			throw error;
+		}
+	}
+
+	/** Whether a frontend is of this family: only IPv6 addresses hold a colon. */
+	#isOurs(key: FrontendKey): boolean {
+		return key.includes(':') === (this.#family === 'IPv6');
+	}
+
+	/** Makes a table what the plan says. */
+	async #fill(plan: Plan, {base, contents, repair}: Opened, sum: Sum, signal: AbortSignal): Promise<void> {
+		const prune = this.#prune;
+		const state = newState(base, contents, repair.balances, !prune);
 		const unnamed = new Map(contents.held);
 		const sender = new Sender(this.#door, this.#family, state, sum, signal);
 		for (const frontend of plan.frontends.values()) {
@@ -78,25 +180,17 @@ export class Table {
 		}
 
 		await sender.end();
-		await this.#sendBase(hooked.flatMap(addChain), sum);
+		await this.#sendBase([...repair.after, ...(prune ? repair.obsolete : [])], sum);
 		if (prune) {
+			state.deadChains = repair.chains;
 			await this.#sendBase(removeUnused(state.shared, contents), sum);
 			await this.#removeUnusedActions(state, sum);
 		}
 
 		this.#state = state;
-		return sum;
 	}
 
-	/** As Dataplane.update. A table that is not as it was thought to be is read and made right. */
-	async update(plan: Plan, change: PlanChange, signal: AbortSignal): Promise<Outcome> {
-		const state = this.#state;
-		if (state === undefined) {
-			return await this.sync(plan, this.#prune, signal);
-		}
-
-		this.#state = undefined; // should this throw, nobody knows what the kernel has
-		const sum = new Sum();
+	async #update(state: State, plan: Plan, change: PlanChange, sum: Sum, signal: AbortSignal) {
 		if (change.node) {
 			await this.#changeNode(state, plan.node, sum);
 		}
@@ -112,66 +206,47 @@ export class Table {
 		}
 
 		await sender.end();
-		if (sum.mismatch) {
-			return await this.sync(plan, this.#prune, signal);
+		if (!sum.mismatch) {
+			await this.#removeUnusedActions(state, sum);
 		}
 
-		await this.#removeUnusedActions(state, sum);
-		this.#state = state;
-		return sum;
+		return !sum.mismatch;
 	}
 
-	/** Removes the table, whoever made it, and the guard. */
-	async cleanup(signal: AbortSignal): Promise<void> {
-		this.#state = undefined;
-		if ((await this.#door.read(signal)) !== undefined) {
-			await this.#sendBase([{verb: 'delete', kind: 'table'}], new Sum());
+	/** Whether the table had not to be read for it. */
+	async #mend(edits: Edits, state: State, plan: Plan, sum: Sum, signal: AbortSignal): Promise<boolean> {
+		if (edits.table === 'gone') {
+			// nothing has to be read to know what an empty table lacks
+			const base = compileBase(plan.node, this.#family);
+			const repair = build(base);
+			await this.#opener.make(repair.before, sum);
+			await this.#fill(plan, {base, contents: nothing, repair}, sum, signal);
+			return true;
 		}
 
-		await this.#door.guard(false);
-	}
-
-	/** Whether a frontend is of this family: only IPv6 addresses hold a colon. */
-	#isOurs(key: FrontendKey): boolean {
-		return key.includes(':') === (this.#family === 'IPv6');
-	}
-
-	/** Makes the table, or makes the one that is there ours again: all but what frontends contribute. */
-	async #open(base: Base, sum: Sum, signal: AbortSignal) {
-		const found = await this.#door.read(signal);
-		const form = this.#form ?? (found?.persists === false ? 'guarded' : 'owned');
-		const kept = found && isKept(found, base, form) ? found : undefined;
-		const contents = kept ? await this.#door.readContents(kept, signal) : nothing;
-		const repaired = kept ? repair(kept, contents, base) : build(base);
-		if (kept === undefined) {
-			await this.#make(found === undefined, form, repaired.ops, sum);
-		} else {
-			// a persistent table that lost its owner is taken over
-			const adoption: Op[] = form === 'owned' ? [{verb: 'add', kind: 'table', owned: true}] : [];
-			await this.#sendBase([...adoption, ...repaired.ops], sum);
-			await this.#door.guard(form === 'guarded');
-			sum.operations -= adoption.length;
+		const elements = mendElements(edits.elements.values(), state);
+		const form = edits.form ? await this.#formToMend(state, signal) : {early: [], late: [], chains: state.deadChains};
+		if (elements === undefined || form === undefined) {
+			return false;
 		}
 
-		const state = newState(base, contents, repaired, !this.#prune);
+		await this.#sendBase([...form.early, ...elements, ...form.late], sum);
+		state.deadChains = form.chains;
 		await this.#removeDeadChains(state, sum);
-		return {state, contents, hooked: repaired.hooked};
+		this.#state = state;
+		return true;
 	}
 
-	async #make(isNew: boolean, form: TableForm, content: readonly Op[], sum: Sum): Promise<void> {
-		const table = (owned: boolean): Op[] => [...(isNew ? [] : [deletion]), {verb: 'add', kind: 'table', owned}];
-		const refused = form === 'owned' ? await sendAll(this.#door, [...table(true), ...content]) : [];
-		const isOwned = form === 'owned' && !refused.some(isUnknownFlag);
-		if (isOwned) {
-			throwFirst(refused, this.#family);
-			sum.operations += content.length + 1;
-		} else if (this.#form === 'owned') {
-			throwFirst(refused, this.#family);
-		} else {
-			await this.#sendBase([...table(false), ...content], sum);
+	/** What mends chains and rules, before elements and behind them; undefined where sets were changed. */
+	async #formToMend({base, shared}: State, signal: AbortSignal) {
+		const found = await this.#door.read(signal);
+		if (found === undefined || conflict(found, base) || base.sets.some(({name}) => !found.sets.has(name))) {
+			return undefined;
 		}
 
-		await this.#door.guard(!isOwned);
+		const {before, after, obsolete, chains} = repairForm(found, base, shared.balances.present());
+		const waking: Op[] = found.dormant ? [{verb: 'add', kind: 'table', owned: !this.#opener.isGuarded}] : [];
+		return {early: before, late: [...after, ...obsolete, ...waking], chains};
 	}
 
 	async #changeNode(state: State, node: NodePlan, sum: Sum): Promise<void> {
@@ -182,10 +257,7 @@ export class Table {
 
 	/** Sends what belongs to no Service. @throws NetError NFT_REFUSED */
 	async #sendBase(ops: readonly Op[], sum: Sum): Promise<void> {
-		if (ops.length > 0) {
-			throwFirst(await sendAll(this.#door, ops), this.#family);
-			sum.operations += ops.length;
-		}
+		await sendBase(this.#door, this.#family, ops, sum);
 	}
 
 	/** Takes away balancing actions that nobody uses any more. */
@@ -214,44 +286,4 @@ export class Table {
 		sum.operations += taken ? ops.length : 0;
 		return taken;
 	}
-}
-
-const deletion: Op = {verb: 'delete', kind: 'table'};
-
-function isKept(found: Found, base: Base, form: TableForm): boolean {
-	return found.persists === (form === 'owned') && isRepairable(found, base);
-}
-
-/** The kernel does not know the persist flag. Source: net/netfilter/nf_tables_api.c, nf_tables_newtable */
-function isUnknownFlag({op, errno}: Refused): boolean {
-	return op?.kind === 'table' && op.verb === 'add' && (errno === 'EOPNOTSUPP' || errno === 'EINVAL');
-}
-
-function throwFirst([first]: readonly Refused[], family: Family): void {
-	if (first !== undefined) {
-		throw refuse(first, family).error;
-	}
-}
-
-function newState(base: Base, contents: Contents, {balances, chains}: Repair, keepUnused: boolean): State {
-	const shared = {
-		clusterIps: new References<Address>(contents.clusterIps),
-		hairpins: new References<Address>(contents.hairpins),
-		balances: new References<Action>(balances),
-		keepUnused,
-	};
-	return {base, held: new Map(), shared, deadChains: chains};
-}
-
-/** What was found in shared sets, and nobody uses. */
-function removeUnused({clusterIps, hairpins}: Shared, found: Contents): Op[] {
-	const sets = [
-		['cluster-ips', clusterIps, found.clusterIps],
-		['hairpin', hairpins, found.hairpins],
-	] as const;
-	return sets.flatMap(([set, references, present]) => {
-		const unused = present.filter((address) => references.isUnused(address));
-		references.forget(unused);
-		return unused.map((address): Op => ({verb: 'delete', kind: 'element', set, address}));
-	});
 }
