@@ -12,12 +12,12 @@ class CountedKernel extends Nftables {
 	dumps = 0;
 	/** Dumps of the elements of a set. */
 	setsRead = 0;
-	/** Called before each batch, with how many there were before it. */
-	onCommit: ((before: number) => void) | undefined;
+	/** Awaited before each batch, with how many there were before it. */
+	onCommit: ((before: number) => void | Promise<void>) | undefined;
 	#batches = 0;
 
 	override async commit(batch: Uint8Array, generation?: number) {
-		this.onCommit?.(this.#batches++);
+		await this.onCommit?.(this.#batches++);
 		return await super.commit(batch, generation);
 	}
 
