@@ -27,7 +27,7 @@ export type Mended = {
 };
 
 /** So often in a row is mended at once; whoever goes on then is met with growing waits, up to the ceiling. */
-const burst = 5;
+export const burst = 5;
 const ceilingMs = 1000;
 /** A row ends when nobody changed anything for so long. */
 const quietMs = 5000;

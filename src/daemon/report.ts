@@ -2,7 +2,7 @@ import type {Outcome, Refusal} from '../dataplane/dataplane.ts';
 import type {Logger} from '../observe/log.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {Commit, Follower} from './follower.ts';
-import type {Mended} from './mender.ts';
+import {burst, type Mended} from './mender.ts';
 
 /**
  * Says what the reconciler does, a line a commit.
@@ -38,13 +38,14 @@ function reportCommit(log: Logger, commit: Commit, services: number): void {
 	}
 }
 
-/** Who did what, and what it took. Where one goes on and on, a line whenever it was twice as often. */
+/** Who did what, and what it took. Where one goes on and on, a line whenever it was twice as often as at the last. */
 function reportMended(log: Logger, {edit, edits, inARow, outcome, startedAt, endedAt}: Mended): void {
 	reportRebuilt(log, outcome);
 	const {by, what} = edit;
 	const {operations} = outcome;
 	const isNews = by !== undefined || operations > 0; // else somebody may have changed what is not ours
-	log[isNews && Number.isInteger(Math.log2(inARow)) ? 'warn' : 'debug']('another process changed our rules; mended', {
+	const isLine = inARow <= burst || Number.isInteger(Math.log2(inARow));
+	log[isNews && isLine ? 'warn' : 'debug']('another process changed our rules; mended', {
 		...by,
 		what,
 		...(edits > 1 && {changes: edits}),

@@ -168,15 +168,24 @@ test('whatever another process does to the table, the next sync makes it right a
 	}
 });
 
-test('a table of our name that is not ours, or of another layout, is made anew', async (t) => {
-	for (const stranger of [
-		'table ip fairlead { chain x { type filter hook input priority 0; policy accept; }; }',
-		'table ip fairlead { comment "fairlead layout 99"; }',
-		'table ip fairlead { comment "fairlead layout 1"; set services { type ipv4_addr; }; }',
-	]) {
-		await exec('nft', ['-f', '-'], {input: stranger});
+/** Tables of our name, and why each cannot be used as it is. */
+const strangers: readonly (readonly [table: string, because: string | undefined])[] = [
+	['chain x { type filter hook input priority 0; policy accept; }', undefined],
+	['comment "fairlead layout 99"', undefined],
+	['set services { type ipv4_addr; }', 'its set services is another'],
+	['set hairpin { typeof ip saddr . ip daddr; size 2; }', 'its set hairpin is another'],
+	['map verdicts { typeof meta priority : ip daddr; }', 'its set verdicts is another'],
+	['chain incoming { type nat hook input priority 0; }', 'its chain incoming is of another kind'],
+	['chain output { }', 'its chain output is of another kind'],
+];
+
+test('a table of our name that is not ours is made ours in place; where that cannot be, it is made anew, and that is told', async (t) => {
+	for (const [stranger, because] of strangers) {
+		await exec('nft', ['-f', '-'], {input: `table ip fairlead { ${stranger}; }`});
 		const dataplane = start(t.context);
-		t.deepEqual((await dataplane.sync(plan, true, signal)).refused, []);
+		const {refused, rebuilt} = await dataplane.sync(plan, true, signal);
+		t.deepEqual(refused, []);
+		t.deepEqual(rebuilt, because === undefined ? undefined : [`ip fairlead: ${because}`], stranger);
 		t.regex(await list(), /map services/);
 		t.is((await dataplane.sync(plan, true, signal)).operations, 0);
 		await dataplane.cleanup();

@@ -107,5 +107,12 @@ export const edits: Readonly<Record<string, readonly string[]>> = {
 		'delete element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 198.51.100.0/24 }',
 		'add element ip fairlead source-ranges { 203.0.113.7 . tcp . 80 . 198.51.100.0/22 }',
 	],
+	'a verdict map of its own': [
+		'add chain ip fairlead stranger',
+		'add map ip fairlead strangers { type ipv4_addr : verdict; }',
+		'add element ip fairlead strangers { 192.0.2.1 : goto stranger }',
+		'add rule ip fairlead incoming ip saddr vmap @strangers',
+	],
+	'a counter of its own': ['add counter ip fairlead c', 'add rule ip fairlead incoming counter name c'],
 	'the table deleted': ['delete table ip fairlead'],
 };

@@ -122,7 +122,17 @@ function isSetName(name: string | undefined): name is SetName {
 
 /** What names an element in its table. */
 export function elementName({set, key, keyEnd = none}: Pick<ForeignElement, 'set' | 'key' | 'keyEnd'>): string {
-	return `${set} ${String.fromCharCode(...key)} ${String.fromCharCode(...keyEnd)}`;
+	return `${set} ${textOf(key)} ${textOf(keyEnd)}`;
 }
 
 const none = new Uint8Array();
+
+/** A character for each two bytes: of ten thousand elements the names are most of the work. */
+function textOf(bytes: Uint8Array): string {
+	let text = '';
+	for (let index = 0; index < bytes.length; index += 2) {
+		text += String.fromCharCode((bytes[index] ?? 0) * 256 + (bytes[index + 1] ?? 0));
+	}
+
+	return text;
+}

@@ -7,7 +7,7 @@ import {diff} from './diff.ts';
 import {elementName, type TouchedElement} from './edits.ts';
 import {ElementForm} from './element-form.ts';
 import {actionOfKey, replacePrefixes} from './repair.ts';
-import type {Element, ForeignElement, Fragment, Held, Op, PrefixSet} from './ruleset.ts';
+import type {Element, ForeignElement, Fragment, Held, Op, PrefixSet, SetName} from './ruleset.ts';
 import type {State} from './state.ts';
 
 /**
@@ -44,8 +44,8 @@ export function mendElements(touched: Iterable<TouchedElement>, state: State): r
 class WantedElements {
 	readonly #state: State;
 	readonly #form: ElementForm;
-	/** Elements of the frontends that were asked for, by name; undefined when there may be more than is known. */
-	readonly #byFrontend = new Map<FrontendKey, ReadonlyMap<string, Element> | undefined>();
+	/** By set and frontend, of those that were asked for, elements by name. */
+	readonly #known = new Map<string, ReadonlyMap<string, Element>>();
 
 	constructor(state: State) {
 		this.#state = state;
@@ -105,20 +105,20 @@ class WantedElements {
 			return undefined;
 		}
 
-		if (!this.#byFrontend.has(key)) {
-			this.#byFrontend.set(key, isFragment(held) ? this.#elementsOf(held) : undefined);
+		if (!isFragment(held)) {
+			return 'unknown'; // the plan does not name it, and there may be more of it than is known
 		}
 
-		const elements = this.#byFrontend.get(key);
-		return elements === undefined ? 'unknown' : elements.get(elementName(at));
+		const name = `${at.set} ${key}`;
+		const elements = this.#known.get(name) ?? this.#elementsOf(held, at.set);
+		this.#known.set(name, elements);
+		return elements.get(elementName(at));
 	}
 
-	#elementsOf(fragment: Fragment): ReadonlyMap<string, Element> {
+	#elementsOf(fragment: Fragment, set: SetName): ReadonlyMap<string, Element> {
 		const ops = diff([{key: '', before: undefined, after: fragment}]);
-		const elements = ops.filter((op) => op.kind === 'element');
-		return new Map(
-			elements.map((element) => [elementName({set: element.set, ...this.#form.element(element, 'delete')}), element]),
-		);
+		const elements = ops.filter((op) => op.kind === 'element').filter((element) => element.set === set);
+		return new Map(elements.map((element) => [elementName({set, ...this.#form.element(element, 'delete')}), element]));
 	}
 }
 

@@ -163,5 +163,19 @@ function throwFirst([first]: readonly Refused[], family: Family): void {
 
 /** Whether the kernel says that something is gone which was there: the table has to be read again. */
 export function isVanished(error: unknown): boolean {
-	return error instanceof NetError && error.code === 'NFT_REFUSED' && error.details['errno'] === 'ENOENT';
+	const isRefused = error instanceof NetError && error.code === 'NFT_REFUSED' && error.details['errno'] === 'ENOENT';
+	return isRefused || (error instanceof NetError && error.code === 'NFT_STALE');
+}
+
+/** What `act` says; false where it met a table from which something is gone. */
+export async function unlessVanished(act: () => Promise<boolean>): Promise<boolean> {
+	try {
+		return await act();
+	} catch (error) {
+		if (isVanished(error)) {
+			return false;
+		}
+
+		throw error;
+	}
 }

@@ -16,7 +16,7 @@ export function isSameSet(found: FoundSet, spec: SetSpec, family: Family): boole
 		(found.flags & known) === flags &&
 		found.keyType === keyType &&
 		found.keyLen === keyLen &&
-		found.size === 0 &&
+		found.size === (desc?.size ?? 0) &&
 		found.dataType === (dataType ?? 0) &&
 		(spec.data === 'verdict' || found.dataLen === (dataLen ?? 0)) && // the kernel tells its own length of a verdict
 		found.fields.join() === (desc?.concat ?? []).map(({len}) => len).join()

@@ -1,3 +1,4 @@
+import {NetError} from '../../errors.ts';
 import type {Family} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {NodePlan, Plan, PlanChange} from '../../plan/plan.ts';
@@ -12,14 +13,14 @@ import {editText} from './edit-text.ts';
 import {Edits} from './edits.ts';
 import {nothing} from './found.ts';
 import {mendElements} from './mend.ts';
-import {isVanished, type Opened, Opener, sendBase, type TableForm} from './open.ts';
+import {isVanished, type Opened, Opener, sendBase, type TableForm, unlessVanished} from './open.ts';
 import {build, changeBase, conflict, repairForm} from './repair.ts';
 import type {Op} from './ruleset.ts';
 import {Sender, Sum} from './sender.ts';
 import {newState, removeUnused, type State} from './state.ts';
 
 /** A table that vanishes this often while it is synced is fought over: somebody has to wait. */
-const attemptsMax = 5;
+const attemptsMax = 2;
 
 /** The table of one family: knows what the kernel has of it, and makes that what the plan says. */
 export class Table {
@@ -56,6 +57,7 @@ export class Table {
 	 * As Dataplane.sync.
 	 *
 	 * @throws NetError NFT_REFUSED when the kernel refuses what belongs to no Service
+	 * @throws NetError NFT_STALE when somebody takes the table away, again and again
 	 */
 	async sync(plan: Plan, prune: boolean, signal: AbortSignal): Promise<Outcome> {
 		this.#prune = prune;
@@ -68,8 +70,12 @@ export class Table {
 				await this.#fill(plan, await this.#opener.open(plan, sum, signal), sum, signal);
 				return sum;
 			} catch (error) {
-				if (!isVanished(error) || attempt === attemptsMax) {
+				if (!isVanished(error)) {
 					throw error;
+				}
+
+				if (attempt === attemptsMax) {
+					throw new NetError('NFT_STALE', 'bring a table in line with the plan: it is taken away meanwhile', {}, error);
 				}
 			}
 		}
@@ -84,7 +90,7 @@ export class Table {
 
 		this.#state = undefined; // should this throw, nobody knows what the kernel has
 		const sum = new Sum();
-		if (!(await this.#isStill(async () => await this.#update(state, plan, change, sum, signal)))) {
+		if (!(await unlessVanished(async () => await this.#update(state, plan, change, sum, signal)))) {
 			return await this.sync(plan, this.#prune, signal);
 		}
 
@@ -107,7 +113,10 @@ export class Table {
 		this.#edits.lose();
 	}
 
-	/** Undoes what was noted, at its own cost; where that cannot be, by reading the whole table. */
+	/**
+	 * Undoes what was noted, at its own cost; where that cannot be, by reading the whole table. What is taken away again
+	 * meanwhile is left to the next call: whoever did it is heard.
+	 */
 	async mend(plan: Plan, signal: AbortSignal): Promise<Outcome> {
 		const edits = this.#edits;
 		const state = this.#state;
@@ -121,8 +130,19 @@ export class Table {
 		const isMended =
 			edits.table !== 'unknown' &&
 			state !== undefined &&
-			(await this.#isStill(async () => await this.#mend(edits, state, plan, sum, signal)));
-		return isMended ? sum : await this.sync(plan, this.#prune, signal);
+			(await unlessVanished(async () => await this.#mend(edits, state, plan, sum, signal)));
+		let outcome: Outcome = sum;
+		const isWhole =
+			isMended ||
+			(await unlessVanished(async () => {
+				outcome = await this.sync(plan, this.#prune, signal);
+				return true;
+			}));
+		if (!isWhole) {
+			this.#edits.lose();
+		}
+
+		return outcome;
 	}
 
 	/** Removes the table, whoever made it, and the guard. */
@@ -133,19 +153,6 @@ export class Table {
 		}
 
 		await this.#door.guard(false);
-	}
-
-	/** Whether `act` met the table as it was thought to be, and said so. */
-	async #isStill(act: () => Promise<boolean>): Promise<boolean> {
-		try {
-			return await act();
-		} catch (error) {
-			if (isVanished(error)) {
-				return false;
-			}
-
-			throw error;
-		}
 	}
 
 	/** Whether a frontend is of this family: only IPv6 addresses hold a colon. */
