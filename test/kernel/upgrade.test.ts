@@ -136,7 +136,7 @@ for (const form of ['owned', 'guarded'] as const) {
 		});
 	}
 
-	test(`a ${form} table that cannot be repaired is replaced by one transaction, which no connection notices`, async (t) => {
+	test(`the ${form} table that cannot be repaired is replaced by one transaction, which no connection notices`, async (t) => {
 		const right = await today(form);
 		const another = (op: Op): Op =>
 			op.kind === 'set' && op.verb === 'add' && op.spec.name === 'external'

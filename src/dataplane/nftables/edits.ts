@@ -34,7 +34,7 @@ export class Edits {
 		return this.table === 'there' && !this.form && this.elements.size === 0;
 	}
 
-	/** Takes the messages of one transaction; returns how many of them were about this table. */
+	/** Takes the messages of one transaction, and returns those that are about this table. */
 	add(messages: readonly Message[]): readonly Message[] {
 		const ours = messages.filter((message) => this.#isOurs(message));
 		for (const message of ours) {
