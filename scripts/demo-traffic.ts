@@ -55,6 +55,7 @@ function outcomeOf(result: ProbeResult): string {
 		case 'refused':
 		case 'dropped':
 		case 'unreachable':
+		case 'echoed':
 			return result.kind;
 	}
 }

@@ -24,6 +24,10 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 	const node = world.nodes.get(options.nodeName);
 	const nodeIps = ipsOf(options, node);
 	const detector = planDetector(options, node);
+	const clusterIps = {
+		IPv4: clusterIpMasquerade(options, detector, 'IPv4'),
+		IPv6: clusterIpMasquerade(options, detector, 'IPv6'),
+	};
 	return {
 		name: options.nodeName,
 		zone: node?.zone,
@@ -33,13 +37,12 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 			IPv4: nodePortAddresses(world, options, nodeIps, 'IPv4'),
 			IPv6: nodePortAddresses(world, options, nodeIps, 'IPv6'),
 		},
-		clusterIps: {
-			IPv4: clusterIpMasquerade(options, detector, 'IPv4'),
-			IPv6: clusterIpMasquerade(options, detector, 'IPv6'),
-		},
+		clusterIps,
 		plan: {
 			serviceCidrs: collapsePrefixes([...world.serviceCidrs.values()].flatMap(({cidrs}) => cidrs)),
 			detector,
+			clusterIpMasquerade: {IPv4: clusterIps.IPv4.masquerade, IPv6: clusterIps.IPv6.masquerade},
+			addresses: nodeIps.map(({address}) => address),
 		},
 	};
 }

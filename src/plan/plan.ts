@@ -1,4 +1,4 @@
-import type {Family} from '../net/address.ts';
+import type {Address, Family} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
 import type {Backend, Because, Frontend, FrontendKey, ServicePortName} from './frontend.ts';
 
@@ -14,6 +14,10 @@ export type NodePlan = {
 	/** Addresses that the cluster allots Services from: a new connection to an unused one is dropped. */
 	readonly serviceCidrs: readonly Prefix[];
 	readonly detector: LocalDetector;
+	/** Of which connections to cluster IPs the source is rewritten, by family. */
+	readonly clusterIpMasquerade: Readonly<Record<Family, Frontend['masquerade']>>;
+	/** This node's primary addresses, at most one of each family: it answers pings to a cluster IP by them. */
+	readonly addresses: readonly Address[];
 };
 
 /** A port on which the health of a Service's local endpoints is told to load balancers. */

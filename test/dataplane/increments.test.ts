@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import test from 'ava';
+import {BackendIds} from '../../src/dataplane/nftables/backend-ids.ts';
 import {Batch} from '../../src/dataplane/nftables/batch.ts';
 import {compile} from '../../src/dataplane/nftables/compile.ts';
 import {diff, diffShared, sharedDelta, sharedTurnover, surplusSlots} from '../../src/dataplane/nftables/diff.ts';
@@ -14,14 +15,15 @@ import {increments} from '../support/increments.ts';
 
 /** The transaction that makes `before` into `after`, as it is sent, and the one behind it where there is one. */
 function transaction(before: Frontend | undefined, after: Frontend | undefined, others: readonly Frontend[]): string {
+	const ids = new BackendIds();
 	const shared = {
 		clusterIps: new References<never>(),
 		hairpins: new References<never>(),
 		balances: new References<never>(),
 		keepUnused: false,
 	};
-	const stay = others.map((other) => ({key: other.key, before: undefined, after: compile(other)}));
-	const old = before && compile(before);
+	const stay = others.map((other) => ({key: other.key, before: undefined, after: compile(other, ids)}));
+	const old = before && compile(before, ids);
 	const from = [...stay, ...(old ? [{key: 'it', before: undefined, after: old}] : [])];
 	const known = sharedDelta(from);
 	for (const kind of ['clusterIps', 'hairpins', 'balances'] as const) {
@@ -30,7 +32,7 @@ function transaction(before: Frontend | undefined, after: Frontend | undefined, 
 	}
 
 	const batch = new Batch();
-	batch.add('it', old, after && compile(after));
+	batch.add('it', old, after && compile(after, ids));
 	const turnover = sharedTurnover(shared, sharedDelta(batch.differences));
 	const address = (after ?? before)?.address ?? buildFrontend().address;
 	const [first, second] = [

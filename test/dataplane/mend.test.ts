@@ -169,7 +169,7 @@ test('a table that is not known yet, or never was, is synced', async (t) => {
 	kernel.commitAsAnother(encode([{verb: 'flush', kind: 'chain', name: 'incoming'}], 'IPv4'));
 	t.is(told.length, 1);
 	t.deepEqual(told[0], {what: 'more than could be followed, or heard'});
-	t.is((await dataplane.mend(editedPlan, signal)).operations, 4);
+	t.is((await dataplane.mend(editedPlan, signal)).operations, 5);
 	stop.abort();
 	await following;
 });

@@ -8,6 +8,8 @@ import {Planner} from '../../src/plan/planner.ts';
 import {buildOptions, podCidr} from '../plan/planned.ts';
 import {anyHistory} from '../support/clusters.ts';
 import {FakeNftables} from '../support/fake-nftables.ts';
+import {buildPlan} from '../support/frontends.ts';
+import {anyStickyPlans, touchedBetween} from '../support/sticky-plans.ts';
 import {tableText} from '../support/table-text.ts';
 
 const {signal} = new AbortController();
@@ -71,4 +73,26 @@ testProp(
 		}
 	},
 	{numRuns: 15},
+);
+
+testProp(
+	'whatever becomes of Services whose clients keep their backend, the kernel has what a sync from nothing gives',
+	[anyStickyPlans],
+	async (t, plans) => {
+		const kernel = new FakeNftables();
+		const dataplane = new NftablesDataplane({kernel});
+		let before = buildPlan([]);
+		await dataplane.sync(before, true, signal);
+		for (const plan of plans) {
+			const touched = touchedBetween(before, plan);
+			const change = {touched, node: false, healthChecks: false, unserved: new Set<string>(), staleFlows: []};
+			t.deepEqual((await dataplane.update(plan, change, signal)).refused, []);
+			const wanted = await fromNothing(plan);
+			t.deepEqual(await texts(kernel), wanted);
+			t.false(wanted.join('\n').includes('ids shared true') || / ids .* false$/m.test(wanted.join('\n')));
+			t.is((await new NftablesDataplane({kernel}).sync(plan, true, signal)).operations, 0);
+			before = plan;
+		}
+	},
+	{numRuns: 12},
 );

@@ -27,9 +27,11 @@ function decision(fate: Fate): Decision {
 			return {kind: 'drop'};
 		case 'passed':
 			return {kind: 'pass'};
+		case 'answered':
+			return {kind: 'echo'};
 		case 'backends': {
 			const backends = fate.backends.map(({masqueraded, ...slot}) => ({...slot, masquerade: masqueraded}));
-			return fate.lost === 0 ? {kind: 'backends', backends} : {kind: 'drop'};
+			return fate.lost === 0 ? {kind: 'backends', backends, kept: fate.kept} : {kind: 'drop'};
 		}
 	}
 }

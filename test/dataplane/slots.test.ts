@@ -1,6 +1,6 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
-import {compile} from '../../src/dataplane/nftables/compile.ts';
+import {commentOf} from '../../src/dataplane/nftables/compile.ts';
 import type {Slot} from '../../src/dataplane/nftables/ruleset.ts';
 import {arrange} from '../../src/dataplane/nftables/slots.ts';
 import {parseAddress} from '../../src/net/address.ts';
@@ -38,9 +38,8 @@ function byAddress(a: Slot, b: Slot): number {
 }
 
 test('the comment of a long name is cut at 127 bytes, never inside a character', (t) => {
-	const {comment} = compile(buildFrontend({name: 'a'.repeat(200)}));
-	t.is(comment, `shop/${'a'.repeat(122)}`);
-	const wide = compile(buildFrontend({name: 'ö'.repeat(100)})).comment;
-	t.is(wide, `shop/${'ö'.repeat(61)}`);
-	t.is(compile(buildFrontend()).comment, 'shop/web:http');
+	const comment = (parts = {}) => commentOf(buildFrontend(parts).service);
+	t.is(comment({name: 'a'.repeat(200)}), `shop/${'a'.repeat(122)}`);
+	t.is(comment({name: 'ö'.repeat(100)}), `shop/${'ö'.repeat(61)}`);
+	t.is(comment(), 'shop/web:http');
 });

@@ -226,20 +226,64 @@ test('an aborted sync says so, and the next call makes the table right', async (
 	t.is(await tableText(kernel, 'IPv4'), await fresh([web]));
 });
 
-test('affinity is the one thing that is not in force yet, and a frontend says so', (t) => {
-	const dataplane = start();
-	t.deepEqual(dataplane.takes(web), {kind: 'whole'});
-	t.deepEqual(dataplane.takes(external), {kind: 'whole'});
-	t.deepEqual(dataplane.takes({...web, affinityTimeoutSeconds: 600}), {kind: 'partly', missing: ['session affinity']});
+const kept = buildFrontend({
+	address: '10.96.0.12',
+	name: 'kept',
+	target: '10.128.0.1! 10.128.1.1 10.128.1.2',
+	affinityTimeoutSeconds: 600,
 });
 
-test('a frontend has at most 32,768 slots, and says that more are left out', (t) => {
-	const backends = Array.from({length: 32_769}, (_, index) => ({
-		...buildFrontend().target,
-		address: web.address,
-		port: index + 1,
-		local: false,
-	}));
-	const huge = {...web, target: {kind: 'backends', backends}} as const;
-	t.deepEqual(start().takes(huge), {kind: 'partly', missing: ['backends beyond the first 32768']});
+test('where clients keep their backend, one backend less is six element operations and a chain', async (t) => {
+	const kernel = new FakeNftables();
+	const dataplane = start(kernel);
+	await dataplane.sync(buildPlan([kept]), true, signal);
+	const less = {...kept, target: buildFrontend({target: '10.128.1.1 10.128.1.2'}).target};
+	const {operations} = await dataplane.update(buildPlan([less]), touched([less]), signal);
+	t.is(operations, 6 + 1 + (1 + 6 + 2) + 4, 'and a pair in hairpin; a chain with its rules and elements, and one less');
+	t.is(await tableText(kernel, 'IPv4'), await fresh([less]));
+});
+
+test('a Service whose objects come after the first sync finds its backends called as they were', async (t) => {
+	const kernel = new FakeNftables();
+	await start(kernel).sync(buildPlan([web, kept]), true, signal);
+	const dataplane = start(kernel);
+	t.is((await dataplane.sync(buildPlan([web]), false, signal)).operations, 0);
+	t.is((await dataplane.update(buildPlan([web, kept]), touched([kept]), signal)).operations, 0);
+	t.is((await dataplane.sync(buildPlan([web, kept]), true, signal)).operations, 0);
+});
+
+test('a Service that takes the address of another one does not take its clients', async (t) => {
+	const kernel = new FakeNftables();
+	const dataplane = start(kernel);
+	await dataplane.sync(buildPlan([kept]), true, signal);
+	const heir = {...kept, service: {...kept.service, name: 'heir'}};
+	await dataplane.update(buildPlan([heir]), touched([heir]), signal);
+	t.is(await tableText(kernel, 'IPv4'), await fresh([heir]));
+	await start(kernel).sync(buildPlan([kept]), true, signal);
+	t.is(await tableText(kernel, 'IPv4'), await fresh([kept]));
+});
+
+test('every frontend is served whole', (t) => {
+	for (const frontend of [web, external, kept]) {
+		t.deepEqual(start().takes(frontend), {kind: 'whole'});
+	}
+});
+
+test('a frontend has at most 32,768 backends, with session affinity 8,192, and says that more are left out', (t) => {
+	const huge = (count: number, affinityTimeoutSeconds?: number): Frontend => {
+		const backends = Array.from({length: count}, (_, index) => ({address: web.address, port: index + 1, local: false}));
+		return {...web, target: {kind: 'backends', backends}, affinityTimeoutSeconds};
+	};
+	t.deepEqual(start().takes(huge(32_768)), {kind: 'whole'});
+	t.deepEqual(start().takes(huge(32_769)), {kind: 'partly', missing: ['backends beyond the first 32768']});
+	t.deepEqual(start().takes(huge(8192, 600)), {kind: 'whole'});
+	t.deepEqual(start().takes(huge(8193, 600)), {kind: 'partly', missing: ['backends beyond the first 8192']});
+});
+
+test('of more backends than are served the first are, where clients keep theirs too', async (t) => {
+	const kernel = new FakeNftables();
+	const backends = Array.from({length: 8193}, (_, index) => ({address: web.address, port: index + 1, local: false}));
+	const plan = buildPlan([{...kept, target: {kind: 'backends', backends}}]);
+	t.deepEqual((await start(kernel).sync(plan, true, signal)).refused, []);
+	t.is((await tableText(kernel, 'IPv4')).match(/10\.96\.0\.10 \d+"/g)?.length, 8192);
 });

@@ -1,50 +1,9 @@
 import test from 'ava';
 import {fullOps, rulesOf} from '../../src/dataplane/nftables/rules.ts';
-import {type Packet, type Walk, walk} from '../../src/dataplane/nftables/walk.ts';
+import {walk} from '../../src/dataplane/nftables/walk.ts';
 import {NetError} from '../../src/errors.ts';
-import {familyOf, parseAddress} from '../../src/net/address.ts';
-import type {Protocol} from '../../src/net/port.ts';
-import type {Frontend} from '../../src/plan/frontend.ts';
 import {buildFrontend, buildNodePlan} from '../support/frontends.ts';
-
-/** `10.96.0.10:80/TCP` or `[fd00:96::a]:80/TCP`, from `pod`, `node`, `outside` or an address with its interface. */
-function trace(frontends: readonly Frontend[], from: string, to: string, node = buildNodePlan()): Walk {
-	const packet = buildPacket(from, to);
-	const family = familyOf(packet.destination);
-	return walk(rulesOf(fullOps(frontends, node, family), family), packet);
-}
-
-const sources: Readonly<Record<string, readonly [ipv4: string, ipv6: string, interfaceName: string | undefined]>> = {
-	pod: ['10.128.0.9', 'fd00:128::9', 'poda'],
-	node: ['172.31.1.1', 'fd00:31::1', undefined],
-	outside: ['192.0.2.7', '2001:db8::7', 'eth0'],
-	allowed: ['198.51.100.9', '2001:db8:51::9', 'eth0'],
-};
-
-function buildPacket(from: string, to: string): Packet {
-	const [, address = '', port, protocol] = /^\[?(.+?)\]?:(\d+)\/(\w+)$/.exec(to) ?? [];
-	const destination = parseAddress(address);
-	const [ipv4, ipv6, interfaceName] = sources[from] ?? [from, from, 'eth0'];
-	return {
-		source: parseAddress(familyOf(destination) === 'IPv4' ? ipv4 : ipv6),
-		destination,
-		protocol: protocol as Protocol,
-		port: Number(port),
-		interface: interfaceName,
-	};
-}
-
-/** `10.128.1.1:8080, 10.128.1.2:8080 masqueraded`, or what else became of the packet. */
-function fate({fate: end}: Walk): string {
-	if (end.kind !== 'backends') {
-		return end.kind;
-	}
-
-	const texts = end.backends.map(
-		({address, port, masqueraded}) => `${address}:${port}${masqueraded ? ' masqueraded' : ''}`,
-	);
-	return [...texts, ...(end.lost > 0 ? [`${end.lost} lost`] : [])].join(', ');
-}
+import {buildPacket, fate, trace} from '../support/trace.ts';
 
 const clusterIp = '10.96.0.10:80/TCP';
 
@@ -149,7 +108,8 @@ test('where nothing tells pods, nobody is masqueraded for a cluster IP, and a po
 });
 
 test('a cluster IP that is always masqueraded is so for pods of this node too', (t) => {
-	t.is(fate(trace([buildFrontend({masquerade: 'always'})], 'pod', clusterIp)), '10.128.1.1:8080 masqueraded');
+	const node = buildNodePlan({clusterIpMasquerade: {IPv4: 'always', IPv6: 'always'}});
+	t.is(fate(trace([buildFrontend({masquerade: 'always'})], 'pod', clusterIp, node)), '10.128.1.1:8080 masqueraded');
 });
 
 test('one port with two protocols is two frontends', (t) => {
@@ -174,13 +134,14 @@ test('IPv6 is served as IPv4 is', (t) => {
 	t.is(fate(trace(frontends, 'pod', '[fd00:96::b]:80/TCP')), 'dropped');
 });
 
-test('the first packet to a cluster IP is told by five rules, one to no Service by none', (t) => {
+test('the first packet to a cluster IP is told by six rules, one to no Service by none', (t) => {
 	t.deepEqual(trace([buildFrontend()], 'outside', clusterIp).met, [
 		'prerouting: goto incoming',
 		'incoming: meta priority set ip daddr . meta l4proto . th dport map @services meta priority vmap @verdicts',
 		'lb-1: meta priority set none dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @endpoints',
 		'postrouting: ct status dnat goto outgoing',
-		'outgoing: ct original ip daddr @cluster-ips ip saddr != @local-pods masquerade fully-random',
+		'outgoing: ct original ip daddr @cluster-ips goto cluster-source',
+		'cluster-source: ip saddr != 10.128.0.0/9 masquerade fully-random',
 	]);
 	t.deepEqual(trace([buildFrontend()], 'outside', '192.0.2.1:80/TCP').met, ['prerouting: goto incoming']);
 });

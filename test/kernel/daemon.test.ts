@@ -157,11 +157,16 @@ test.serial('plan prints what nft accepts, names what is not in force and what i
 	mkdirSync(join(objects, 'sub'));
 	copyFileSync(join(objects, 'services.yaml'), join(objects, 'sub/again.yaml'));
 	writeFileSync(
-		join(objects, 'sticky.yaml'),
+		join(objects, 'claims.yaml'),
 		`apiVersion: v1
 kind: Service
-metadata: {name: sticky, namespace: shop}
-spec: {clusterIP: 10.96.7.8, sessionAffinity: ClientIP, ports: [{port: 80}]}
+metadata: {name: early, namespace: shop, creationTimestamp: "2026-05-04T09:12:00Z"}
+spec: {clusterIP: 10.96.7.7, externalIPs: [198.51.100.7], ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: late, namespace: shop, creationTimestamp: "2026-05-04T09:13:00Z"}
+spec: {clusterIP: 10.96.7.8, externalIPs: [198.51.100.7], ports: [{port: 80}]}
 ---
 apiVersion: v1
 kind: Service
@@ -171,16 +176,13 @@ spec: {clusterIP: 10.96.7.9, ports: [{port: 99999}]}
 	);
 	const dirty = await plan();
 	t.is(dirty.code, 1);
-	t.regex(
-		dirty.stdout,
-		/^# not in force: Service shop\/sticky, 10\.96\.7\.8 TCP 80: this version does not do session affinity$/m,
-	);
+	t.regex(dirty.stdout, /^# not in force: Service shop\/late, 198\.51\.100\.7 TCP 80: .*shop\/early/m);
 	t.is(check(dirty.stdout), '');
 	t.regex(dirty.stderr, /broken/);
 	t.regex(dirty.stderr, /FILE_DUPLICATE/);
 	const json = await plan('-o', 'json');
 	const document = JSON.parse(json.stdout);
-	t.true(document.notInForce.some((row: {service: string}) => row.service === 'shop/sticky'));
+	t.true(document.notInForce.some((row: {service: string}) => row.service === 'shop/late'));
 	t.is(document.problems.length, 2);
 });
 

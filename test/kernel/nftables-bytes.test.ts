@@ -5,6 +5,7 @@ import {fullOps} from '../../src/dataplane/nftables/rules.ts';
 import type {Op} from '../../src/dataplane/nftables/ruleset.ts';
 import {exec} from '../../src/kernel/exec.ts';
 import {type Family, families} from '../../src/net/address.ts';
+import {parsePrefix, printPrefix} from '../../src/net/prefix.ts';
 import type {LocalDetector} from '../../src/plan/plan.ts';
 import {type Draft, decodeBody, encodeMessage, type Layout} from '../../src/wire/body.ts';
 import {ElementReader} from '../../src/wire/element-reader.ts';
@@ -17,6 +18,8 @@ import {parseDebug} from '../support/nft-debug.ts';
 const detectors: readonly LocalDetector[] = [
 	{kind: 'none'},
 	{kind: 'prefixes', prefixes: podPrefixes},
+	{kind: 'prefixes', prefixes: ['10.244.0.0/16', 'fd00:10:244::/45'].map(parsePrefix)},
+	{kind: 'prefixes', prefixes: ['10.244.3.0/24', '10.245.3.0/24', 'fd00:1::/64', 'fd00:3::/64'].map(parsePrefix)},
 	{kind: 'interface', name: 'cni0'},
 	{kind: 'interfacePrefix', prefix: 'cali'},
 ];
@@ -43,9 +46,12 @@ function opsOf(family: Family, detector: LocalDetector): Op[] {
 			sourceRanges: ranges,
 			target: pods,
 		}),
+		buildFrontend({address: clusterIp, port: 84, target: pods, affinityTimeoutSeconds: 5461}),
+		buildFrontend({address: vip, port: 84, target: pods, local, affinityTimeoutSeconds: 86_400}),
 		buildFrontend({address: vip, port: 83, masquerade: 'node', sourceRanges: ranges, target: pods, local: 'drop'}),
 	];
-	return fullOps(frontends, buildNodePlan({detector}), family);
+	const bare = detector.kind === 'none' && {addresses: []}; // of a node that knows none of its addresses
+	return fullOps(frontends, buildNodePlan({detector, ...bare}), family);
 }
 
 /** Messages by what they make, as hex; the sets' ids inside the batch, which nft also writes into rules, left out. */
@@ -81,7 +87,7 @@ function encoded<L extends Layout>(layout: L, body: Draft<L>): string {
 }
 
 function withoutId(step: Expression): Expression {
-	if (step.kind !== 'lookup') {
+	if (step.kind !== 'lookup' && step.kind !== 'dynset') {
 		return step;
 	}
 
@@ -121,9 +127,13 @@ function messagesOf(bytes: Uint8Array): Uint8Array[] {
 	return messages;
 }
 
+function printDetector(detector: LocalDetector): string {
+	return detector.kind === 'prefixes' ? detector.prefixes.map(printPrefix).join() : detector.kind;
+}
+
 for (const family of families) {
 	for (const detector of detectors) {
-		test(`${family}, detector ${detector.kind}: what we send is byte for byte what nft sends for the text we print`, async (t) => {
+		test(`${family}, detector ${printDetector(detector)}: what we send is byte for byte what nft sends for the text we print`, async (t) => {
 			const ops = opsOf(family, detector);
 			const {stdout, stderr} = await exec('nft', ['--debug=mnl', '--check', '-f', '-'], {input: print(ops, family)});
 			const theirs = new Set(describe(parseDebug(stdout + stderr)));

@@ -109,7 +109,7 @@ test('a table that comes back from a saved listing, or is loaded a second time o
 	await mending.mend(editedPlan);
 	t.deepEqual(await texts(), right);
 	await loadAgain(); // nft 1.0.6 cannot: it stumbles over our maps
-	t.regex(await tableText(reader, 'IPv4'), /chain incoming undefined 6 rules/);
+	t.regex(await tableText(reader, 'IPv4'), /chain incoming undefined 8 rules/);
 	t.regex((await mending.edit()).what, /^ip fairlead: .* other kinds of change$/);
 	await mending.mend(editedPlan);
 	t.deepEqual(await texts(), right);

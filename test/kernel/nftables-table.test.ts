@@ -89,8 +89,10 @@ async function elements(context: Context, family: Family): Promise<string> {
 }
 
 test('nft lists the whole table, and loading the listing into an empty kernel gives the same listing', async (t) => {
-	const scenarios = readScenarios().filter(({name}) => /source-ranges|hairpin|sctp|interface-prefix/.test(name));
-	t.is(scenarios.length, 4);
+	const scenarios = readScenarios().filter(({name}) =>
+		/affinity|source-ranges|hairpin|sctp|interface-prefix/.test(name),
+	);
+	t.is(scenarios.length, 5);
 	for (const scenario of scenarios) {
 		const dataplane = start(t.context, 'guarded');
 		await dataplane.sync(planOf(scenario), true, signal);

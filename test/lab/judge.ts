@@ -1,7 +1,7 @@
 import type {Address} from '../../src/net/address.ts';
-import type {Protocol} from '../../src/net/port.ts';
 import {type AddressName, addresses} from './addresses.ts';
 import {
+	type Asking,
 	type Cell,
 	type Client,
 	clients,
@@ -18,15 +18,18 @@ import {isServed} from './topology.ts';
 export type FirstPacket = {
 	readonly source: Address;
 	readonly destination: Address;
-	readonly protocol: Protocol;
+	readonly protocol: Asking;
 	readonly port: number;
 	readonly interface: string | undefined;
 };
 
-/** Where it may be sent, and whether its source is rewritten then; or it is left alone (`pass`). */
+/**
+ * Where it may be sent, of `kept` backends to the one that the client has, and whether its source is rewritten then;
+ * or it is left alone (`pass`), or answered by the node (`echo`).
+ */
 export type Decision =
-	| {readonly kind: 'backends'; readonly backends: readonly Sent[]}
-	| {readonly kind: 'refuse' | 'drop' | 'pass'};
+	| {readonly kind: 'backends'; readonly backends: readonly Sent[]; readonly kept: boolean}
+	| {readonly kind: 'refuse' | 'drop' | 'pass' | 'echo'};
 export type Sent = {readonly address: Address; readonly port: number; readonly masquerade: boolean};
 
 /** Where `decide` would have packets do something else than the tables say, a line each. No packet is sent. */
@@ -59,13 +62,15 @@ function cellOf(packet: Packet, decision: Decision): Cell {
 			return {kind: 'refused'};
 		case 'drop':
 			return {kind: 'dropped'};
+		case 'echo':
+			return {kind: 'echoed'};
 		case 'pass':
-			return delivered(packet.address, packet.port, source);
+			return packet.protocol === 'ping' ? echoed(packet.address) : delivered(packet.address, packet.port, source);
 		case 'backends': {
 			const cells = decision.backends.map(({address, port, masquerade}) =>
 				delivered(address, port, masquerade && nameOf(address) !== 'n1' ? 'n1' : source),
 			);
-			return merged(cells);
+			return merged(cells, decision.kept);
 		}
 	}
 }
@@ -80,11 +85,17 @@ function delivered(address: string, port: number, seen: string): Cell {
 	return {kind: isLabAddress(name) || isLoopback(address) ? 'refused' : 'dropped'};
 }
 
-function merged(cells: readonly Cell[]): Cell {
+/** What becomes of a ping that is left alone. */
+function echoed(address: string): Cell {
+	return {kind: isLabAddress(nameOf(address)) || isLoopback(address) ? 'echoed' : 'dropped'};
+}
+
+function merged(cells: readonly Cell[], kept: boolean): Cell {
 	const answers = cells.flatMap((cell) => (cell.kind === 'answered' ? cell.answers : []));
 	const failed = cells.find((cell) => cell.kind !== 'answered');
 	const unique = new Map(answers.map((answer) => [answer.by, answer]));
-	return failed ?? {kind: 'answered', answers: [...unique.values()].toSorted((a, b) => (a.by < b.by ? -1 : 1))};
+	const sorted = [...unique.values()].toSorted((a, b) => (a.by < b.by ? -1 : 1));
+	return failed ?? {kind: 'answered', answers: sorted, ...(kept && sorted.length > 1 && {kept: true})};
 }
 
 function isLabAddress(name: string): name is AddressName {

@@ -19,17 +19,23 @@ export type ClientName = keyof typeof clients;
 /** A server, and the address under which it sees the client. */
 export type Answer = {readonly by: string; readonly seen: string};
 
-/** What a client gets: each of some servers answers in its turn, or nobody does. */
+/**
+ * What a client gets: each of some servers answers in its turn, or of `kept` ones always the same, whichever address
+ * of the table it asks; or nobody does. `echoed`: a ping comes back.
+ */
 export type Cell =
-	| {readonly kind: 'answered'; readonly answers: readonly Answer[]}
-	| {readonly kind: 'refused' | 'dropped'};
+	| {readonly kind: 'answered'; readonly answers: readonly Answer[]; readonly kept?: true}
+	| {readonly kind: 'refused' | 'dropped' | 'echoed'};
+
+/** What a column speaks of: connections of a protocol, or pings, whose port is 0. */
+export type Asking = Protocol | 'ping';
 
 /** One column: an address of each family (`undefined`: none of that family), and a port of one or more protocols. */
 export type Destination = {
 	readonly label: string;
 	readonly addresses: readonly [ipv4: string | undefined, ipv6: string | undefined];
 	readonly port: number;
-	readonly protocols: readonly Protocol[];
+	readonly protocols: readonly Asking[];
 };
 
 /** Every cell holds for both families and all protocols of its column; an `undefined` cell says nothing. */
@@ -45,7 +51,7 @@ export type Packet = {
 	readonly client: ClientName;
 	readonly address: string;
 	readonly port: number;
-	readonly protocol: Protocol;
+	readonly protocol: Asking;
 	/** Label of the column. */
 	readonly label: string;
 	readonly expected: Cell;
@@ -77,18 +83,22 @@ export function nameOf(address: string): string {
 
 export function printCell(cell: Cell | undefined): string {
 	switch (cell?.kind) {
-		case 'answered':
-			return [...Map.groupBy(cell.answers, ({seen}) => seen)].map(printAnswers).join(', ');
+		case 'answered': {
+			const [between, within] = cell.kept ? [' | ', '|'] : [', ', ','];
+			const groups = [...Map.groupBy(cell.answers, ({seen}) => seen)];
+			return groups.map(([seen, answers]) => printAnswers(seen, answers, within)).join(between);
+		}
 		case 'refused':
 		case 'dropped':
+		case 'echoed':
 			return cell.kind;
 		case undefined:
 			return '-';
 	}
 }
 
-function printAnswers([seen, answers]: readonly [string, readonly Answer[]]): string {
-	return `${answers.map(({by}) => by).join(',')} ${answers.length === 1 ? 'sees' : 'see'} ${seen}`;
+function printAnswers(seen: string, answers: readonly Answer[], between: string): string {
+	return `${answers.map(({by}) => by).join(between)} ${answers.length === 1 || between === '|' ? 'sees' : 'see'} ${seen}`;
 }
 
 function parseCell(text: string): Cell | undefined {
@@ -96,19 +106,19 @@ function parseCell(text: string): Cell | undefined {
 		return undefined;
 	}
 
-	if (text === 'refused' || text === 'dropped') {
+	if (text === 'refused' || text === 'dropped' || text === 'echoed') {
 		return {kind: text};
 	}
 
-	const answers = text.split(', ').flatMap((part) => {
+	const answers = text.split(/, | \| /).flatMap((part) => {
 		const [, by, seen] = /^(\S+) sees? (\S+)$/.exec(part) ?? [];
 		if (by === undefined || seen === undefined) {
 			throw new Error(`packet table: cannot read the cell "${text}"`);
 		}
 
-		return by.split(',').map((name) => ({by: name, seen}));
+		return by.split(/[,|]/).map((name) => ({by: name, seen}));
 	});
-	return {kind: 'answered', answers};
+	return {kind: 'answered', answers, ...(text.includes('|') && {kept: true})};
 }
 
 /** Tables as text: columns stand under each other, two spaces or more between them. */
@@ -179,8 +189,8 @@ function readTable(title: readonly string[], lines: readonly (readonly string[])
 	};
 }
 
-function readProtocol(text: string): Protocol {
-	if (text === 'TCP' || text === 'UDP' || text === 'SCTP') {
+function readProtocol(text: string): Asking {
+	if (text === 'TCP' || text === 'UDP' || text === 'SCTP' || text === 'ping') {
 		return text;
 	}
 

@@ -6,6 +6,11 @@ import type {Decision, FirstPacket} from './judge.ts';
 
 /** What the plan says of a packet, read from the plan alone: what each of its fields promises, and no rule of any kernel. */
 export function decideByPlan(plan: Plan, packet: FirstPacket): Decision {
+	if (packet.protocol === 'ping') {
+		const decision = decideUnserved(plan, packet);
+		return decision.kind === 'refuse' ? {kind: 'echo'} : decision;
+	}
+
 	const frontend = plan.frontends.get(frontendKey(packet.destination, packet.protocol, packet.port));
 	if (frontend === undefined) {
 		return decideUnserved(plan, packet);
@@ -31,7 +36,12 @@ function decideUnserved({frontends, node}: Plan, {destination}: FirstPacket): De
 	return {kind: node.serviceCidrs.some((prefix) => prefixContains(prefix, destination)) ? 'drop' : 'pass'};
 }
 
-function decideTarget(plan: Plan, target: Target, {masquerade}: Frontend, packet: FirstPacket): Decision {
+function decideTarget(
+	plan: Plan,
+	target: Target,
+	{masquerade, affinityTimeoutSeconds}: Frontend,
+	packet: FirstPacket,
+): Decision {
 	if (target.kind !== 'backends') {
 		return {kind: target.kind === 'drop' ? 'drop' : 'refuse'};
 	}
@@ -42,6 +52,7 @@ function decideTarget(plan: Plan, target: Target, {masquerade}: Frontend, packet
 		(masquerade === 'offCluster' && !isPodOfNode(plan, packet));
 	return {
 		kind: 'backends',
+		kept: affinityTimeoutSeconds !== undefined,
 		backends: target.backends.map(({address, port, local}) => ({
 			address,
 			port,

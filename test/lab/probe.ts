@@ -1,10 +1,18 @@
 import {createSocket, type Socket as UdpSocket} from 'node:dgram';
 import {connect, type Socket as TcpSocket} from 'node:net';
+import {ping} from './ping.ts';
 import type {Probe, ProbeResult} from './requests.ts';
 
-/** Sends one connection (TCP) or datagram (UDP) and tells what came back within `deadlineMs`. Never rejects. */
+/** Sends one connection (TCP), datagram (UDP) or ping and tells what came back within `deadlineMs`. Never rejects. */
 export async function probe(target: Probe, deadlineMs: number): Promise<ProbeResult> {
-	return await (target.protocol === 'TCP' ? probeTcp(target, deadlineMs) : probeUdp(target, deadlineMs));
+	switch (target.protocol) {
+		case 'TCP':
+			return await probeTcp(target, deadlineMs);
+		case 'UDP':
+			return await probeUdp(target, deadlineMs);
+		case 'ping':
+			return await ping(target, deadlineMs);
+	}
 }
 
 /** The server's greeting, `NAME SOURCE-ADDRESS\n`, as a result. */

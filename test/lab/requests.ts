@@ -1,8 +1,8 @@
 import type {Protocol} from '../../src/net/port.ts';
 
-/** Somewhere to connect to, and, where it matters, the source address to bind before. */
+/** Somewhere to connect to, or to ping, and, where it matters, the source address to bind before. */
 export type Probe = {
-	readonly protocol: Exclude<Protocol, 'SCTP'>;
+	readonly protocol: Exclude<Protocol, 'SCTP'> | 'ping';
 	readonly address: string;
 	readonly port: number;
 	readonly from?: string;
@@ -10,11 +10,11 @@ export type Probe = {
 
 /**
  * What became of one probe. `answered`: by the server of that name, which saw the client under the address
- * `seen`. `dropped`: silence until the deadline. `failed`: anything else, with the system's error code.
+ * `seen`. `echoed`: a ping came back. `dropped`: silence until the deadline. `failed`: anything else, with the system's error code.
  */
 export type ProbeResult =
 	| {readonly kind: 'answered'; readonly by: string; readonly seen: string}
-	| {readonly kind: 'refused' | 'dropped' | 'unreachable'}
+	| {readonly kind: 'refused' | 'dropped' | 'unreachable' | 'echoed'}
 	| {readonly kind: 'failed'; readonly code: string};
 
 /** A TCP and a UDP server that answer with their name and the client's address, then echo. */

@@ -52,6 +52,7 @@ const sysctls = {
 	'net.ipv4.conf.all.rp_filter': '0',
 	'net.ipv4.conf.default.rp_filter': '0',
 	'net.ipv6.conf.default.addr_gen_mode': '1', // no link-local addresses
+	'net.ipv4.ping_group_range': '0 0', // root may have ping sockets, of both families
 	'net.ipv4.icmp_ratelimit': '0', // each of a hundred refused probes must hear its port-unreachable
 	'net.ipv6.icmp.ratelimit': '0',
 	'net.netfilter.nf_conntrack_udp_timeout': '2', // flows of probes are forgotten before their ports come round again

@@ -87,6 +87,13 @@ test('service CIDRs of all ServiceCIDR objects are one collapsed list of both fa
 	t.deepEqual(plan.node.serviceCidrs.map(printPrefix), ['10.96.0.0/12', '10.200.0.0/16', 'fd00::/108']);
 });
 
+test('the primary address of each family is told to the dataplane: that of the Node, or the configured one', (t) => {
+	const node = buildNode({addresses: ['172.31.1.1', '172.31.1.2', 'fd02::1']});
+	t.deepEqual(planOf([node]).node.addresses, ['172.31.1.1', 'fd02::1']);
+	t.deepEqual(planOf([node], {nodeIps: [parseAddress('192.0.2.1')]}).node.addresses, ['192.0.2.1', 'fd02::1']);
+	t.deepEqual(planOf([]).node.addresses, []);
+});
+
 function clusterIpMasquerade(options: Partial<PlanOptions>, ...objects: readonly ReturnType<typeof buildNode>[]) {
 	const service = buildService('shop/web', {clusterIps: ['10.96.0.10', 'fd00::a']});
 	const plan = planOf([...objects, service, buildSlice('shop/web', [buildLocalEndpoint('10.128.0.1')])], options);

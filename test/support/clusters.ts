@@ -44,7 +44,7 @@ const services: fc.Arbitrary<Service> = fc
 		externalTrafficPolicy: policies,
 		internalTrafficPolicy: policies,
 		healthCheckNodePort: fc.constantFrom(0, 32_000, 32_001),
-		affinity: fc.constantFrom(0, 0, 600),
+		affinity: fc.constantFrom(0, 0, 600, 90),
 		proxyName: fc.constantFrom(undefined, undefined, undefined, 'other'),
 		createdAt: fc.constantFrom(undefined, 1, 2),
 	})

@@ -5,7 +5,7 @@ import {ElementReader} from '../../src/wire/element-reader.ts';
 import {type Element, ElementWriter} from '../../src/wire/elements.ts';
 import type {Expression} from '../../src/wire/expressions.ts';
 import {decodeMessages, type Message, messageFlags} from '../../src/wire/message.ts';
-import {nftables, tableFlags} from '../../src/wire/nftables.ts';
+import {nftables, setFlags, tableFlags} from '../../src/wire/nftables.ts';
 import {Writer} from '../../src/wire/writer.ts';
 
 type TableBody = BodyOf<typeof nftables.table.layout>;
@@ -274,12 +274,31 @@ function applyRule(
 	}
 
 	const isDangling = expressions.some((step) => {
-		const to = chainOf(step);
-		return (to !== undefined && !own.chains.has(to)) || (step.kind === 'lookup' && !own.sets.has(step.set ?? ''));
+		const [to, set] = [chainOf(step), setOf(step)];
+		return (to !== undefined && !own.chains.has(to)) || (set !== undefined && !own.sets.has(set));
 	});
 	const rules = isNew ? [...known.rules, expressions] : [];
 	edit({chains: new Map(own.chains).set(chain, {...known, rules})});
-	return isDangling ? {errno: 'ENOENT'} : undefined;
+	return isDangling
+		? {errno: 'ENOENT'}
+		: expressions.some((step) => isUnfit(own, step))
+			? {errno: 'EOPNOTSUPP'}
+			: undefined;
+}
+
+/** The set that a step looks up or changes. */
+function setOf(step: Expression): string | undefined {
+	return step.kind === 'lookup' || step.kind === 'dynset' ? step.set : undefined;
+}
+
+/** Whether it would put into a set what that does not hold: a value, a timeout. Source: net/netfilter/nft_dynset.c */
+function isUnfit({sets}: FakeTable, step: Expression): boolean {
+	const flags = sets.get(setOf(step) ?? '')?.body.flags ?? 0;
+	return (
+		step.kind === 'dynset' &&
+		((step.sregData !== undefined && (flags & setFlags.map) === 0) ||
+			(step.timeout !== undefined && (flags & setFlags.timeout) === 0))
+	);
 }
 
 function applySet(own: FakeTable, body: SetBody, isNew: boolean, edit: Edit): Refusal | undefined {
@@ -290,9 +309,7 @@ function applySet(own: FakeTable, body: SetBody, isNew: boolean, edit: Edit): Re
 		return known === undefined ? undefined : {errno: 'EEXIST'};
 	}
 
-	const isUsed = [...own.chains.values()].some(({rules}) =>
-		rules.flat().some((step) => step.kind === 'lookup' && step.set === name),
-	);
+	const isUsed = [...own.chains.values()].some(({rules}) => rules.flat().some((step) => setOf(step) === name));
 	const sets = new Map(own.sets);
 	sets.delete(name);
 	edit({sets});

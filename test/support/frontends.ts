@@ -54,10 +54,12 @@ function buildBackend(text: string): Backend {
 
 export const podPrefixes = [parsePrefix('10.128.0.0/9'), parsePrefix('fd00:128::/32')];
 
-/** Pods of this node in 10.128.0.0/9 and fd00:128::/32, Services in 10.96.0.0/12 and fd00:96::/112. */
+/** Pods of this node in 10.128.0.0/9 and fd00:128::/32, Services in 10.96.0.0/12 and fd00:96::/112; the node is 172.31.1.1 and fd00:31::1. */
 export const buildNodePlan = (parts: Partial<NodePlan> = {}): NodePlan => ({
 	serviceCidrs: [parsePrefix('10.96.0.0/12'), parsePrefix('fd00:96::/112')],
 	detector: {kind: 'prefixes', prefixes: podPrefixes},
+	clusterIpMasquerade: {IPv4: 'offCluster', IPv6: 'offCluster'},
+	addresses: [parseAddress('172.31.1.1'), parseAddress('fd00:31::1')],
 	...parts,
 });
 

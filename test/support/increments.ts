@@ -18,6 +18,17 @@ const vip = {
 } as const;
 const three = buildFrontend({address: '10.96.0.11', name: 'three', target: '10.128.2.1 10.128.2.2 10.128.2.3'});
 const two = buildFrontend({address: '10.96.0.12', name: 'two', target: '10.128.2.1 10.128.2.2'});
+const keptParts = {
+	kind: 'nodePort',
+	address: '172.31.1.1',
+	name: 'kept',
+	port: 30_080,
+	masquerade: 'node',
+	target: '10.128.2.1! 10.128.2.2 10.128.2.3',
+	local: '10.128.2.1!',
+	affinityTimeoutSeconds: 600,
+} as const;
+const kept = buildFrontend(keptParts);
 
 /** Every kind of change that a transaction can be about. */
 export const increments: readonly Increment[] = [
@@ -71,6 +82,26 @@ export const increments: readonly Increment[] = [
 		name: 'an SCTP service over IPv6 comes',
 		before: undefined,
 		after: buildFrontend({address: 'fd00:96::a', protocol: 'SCTP', target: 'fd00:128::1! fd00:128:1::1'}),
+		others: [],
+	},
+	{name: 'session affinity comes', before: two, after: {...two, affinityTimeoutSeconds: 600}, others: [three]},
+	{name: 'session affinity goes', before: kept, after: {...kept, affinityTimeoutSeconds: undefined}, others: [three]},
+	{
+		name: 'the timeout of session affinity changes',
+		before: kept,
+		after: {...kept, affinityTimeoutSeconds: 90},
+		others: [],
+	},
+	{
+		name: 'a backend that clients keep goes',
+		before: kept,
+		after: buildFrontend({...keptParts, target: '10.128.2.2 10.128.2.3', local: 'drop'}),
+		others: [],
+	},
+	{
+		name: 'a backend comes to a list that clients keep theirs of',
+		before: buildFrontend({...keptParts, target: '10.128.2.1! 10.128.2.3'}),
+		after: kept,
 		others: [],
 	},
 ];

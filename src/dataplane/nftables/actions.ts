@@ -1,4 +1,4 @@
-import {type Chain, firstLocalSlot, type Verdict} from './ruleset.ts';
+import {type Chain, firstLocalSlot, type Rule, type Statement, type Verdict} from './ruleset.ts';
 
 /**
  * What is done with a new connection, as a number that the packet carries in its priority from the map that chose it
@@ -31,19 +31,32 @@ const fixed: ReadonlyMap<Action, Verdict> = new Map<Action, Verdict>([
 	[actions.rangesSplit, {kind: 'goto', chain: 'ranges-split'}],
 ]);
 
-/** "One of `count` backends" of the cluster list or of the local list; `count` is 1 to 32,768. */
-export function balanceAction(list: 'cluster' | 'local', count: number): Action {
-	return majors[list] * 0x1_0000 + count;
+/** "One of `count` backends" of the cluster list or of the local list. */
+export type Balance = {
+	readonly list: 'cluster' | 'local';
+	/** 1 to 32,768; where clients keep theirs, to 8,192. */
+	readonly count: number;
+	/** Whether a client keeps its backend, and for how long after its last new connection: 1 to 86,400 seconds. */
+	readonly timeoutSeconds?: number | undefined;
+};
+
+/** Sticky actions have the highest bit set; behind it one bit for the list, 17 for the timeout, 13 for the count less 1. */
+const sticky = {flag: 2 ** 31, local: 2 ** 30, timeout: 2 ** 13, timeoutMax: 86_400} as const;
+
+export function balanceAction({list, count, timeoutSeconds}: Balance): Action {
+	return timeoutSeconds === undefined
+		? majors[list] * 0x1_0000 + count
+		: sticky.flag + (list === 'local' ? sticky.local : 0) + timeoutSeconds * sticky.timeout + count - 1;
 }
 
 /** Whether the action needs a chain of its own, which comes and goes with its users. */
 export function isBalance(action: Action): boolean {
-	return action < chainAction(0) && balanceOf(action) !== undefined;
+	return balanceOf(action) !== undefined;
 }
 
 /** Whether an element of `cluster-policy` or `local-policy` may hold it: one that led back to them would be a loop. */
 export function isFinal(action: Action): boolean {
-	return action <= actions.drop;
+	return action <= actions.drop || action >= sticky.flag;
 }
 
 /** What the action means; undefined for a number that we never write. */
@@ -59,16 +72,23 @@ export function chainOf(action: Action): Chain {
 		throw new RangeError(`action ${printAction(action)} has no chain of its own`);
 	}
 
-	const {list, count} = balance;
+	const {list, count, timeoutSeconds} = balance;
 	const first = list === 'cluster' ? 0 : firstLocalSlot;
-	return {
-		name: chainName(balance),
-		rules: [
-			[{kind: 'clearPriority'}, {kind: 'balance', count, first}],
-			// an empty slot ends the rule above: without this the packet would leave untranslated
-			[{kind: 'verdict', verdict: {kind: 'drop'}}],
-		],
-	};
+	const rules: readonly Rule[] =
+		timeoutSeconds === undefined
+			? [[{kind: 'clearPriority'}, {kind: 'balance', count, first}]]
+			: stickyRules(list, {kind: 'pick', count, first}, {kind: 'learn', timeoutSeconds});
+	// an empty slot ends the rule above: without this the packet would leave untranslated
+	return {name: chainName(balance), rules: [...rules, [{kind: 'verdict', verdict: {kind: 'drop'}}]]};
+}
+
+/**
+ * A candidate; then the backend that the client has, which is the candidate where it had none, or where the map of
+ * them is full. One that is no backend of this list any more is forgotten, and the client picks again.
+ */
+function stickyRules(list: Balance['list'], pick: Statement, learn: Statement): Rule[] {
+	const send: Statement = {kind: 'send', map: list === 'cluster' ? 'sticky-endpoints' : 'sticky-local-endpoints'};
+	return [[pick, learn], [{kind: 'recall'}], [send], [{kind: 'forget'}, pick, learn], [send]];
 }
 
 /** `major:minor` in hex, as nft prints a priority. */
@@ -76,13 +96,19 @@ export function printAction(action: Action): string {
 	return `${(action >>> 16).toString(16)}:${(action & 0xffff).toString(16)}`;
 }
 
-type Balance = {readonly list: 'cluster' | 'local'; readonly count: number};
-
-function chainName({list, count}: Balance): string {
-	return `${list === 'cluster' ? 'lb' : 'local'}-${count}`;
+function chainName({list, count, timeoutSeconds}: Balance): string {
+	const name = `${list === 'cluster' ? 'lb' : 'local'}-${count}`;
+	return timeoutSeconds === undefined ? name : `sticky-${name}-${timeoutSeconds}`;
 }
 
 function balanceOf(action: Action): Balance | undefined {
+	if (action >= sticky.flag) {
+		const timeoutSeconds = Math.floor(action / sticky.timeout) % 0x2_0000;
+		const list = (action & sticky.local) === 0 ? 'cluster' : 'local';
+		const isRight = timeoutSeconds >= 1 && timeoutSeconds <= sticky.timeoutMax;
+		return isRight ? {list, count: (action % sticky.timeout) + 1, timeoutSeconds} : undefined;
+	}
+
 	const [major, count] = [action >>> 16, action & 0xffff];
 	if (count < 1 || count > firstLocalSlot || (major !== majors.cluster && major !== majors.local)) {
 		return undefined;
@@ -93,11 +119,14 @@ function balanceOf(action: Action): Balance | undefined {
 
 /** The balancing action that a chain of this name serves; undefined for any other name. */
 export function actionOfChain(name: string): Action | undefined {
-	const [, list, count] = /^(lb|local)-([1-9]\d{0,4})$/.exec(name) ?? [];
-	if (count === undefined) {
+	const [, kind, count, timeout] = /^(lb|local|sticky-lb|sticky-local)-(\d{1,5})(?:-(\d{1,5}))?$/.exec(name) ?? [];
+	if (kind === undefined) {
 		return undefined;
 	}
 
-	const action = balanceAction(list === 'lb' ? 'cluster' : 'local', Number(count));
-	return Number(count) <= firstLocalSlot ? action : undefined;
+	const list = kind.endsWith('lb') ? 'cluster' : 'local';
+	const timeoutSeconds = timeout === undefined ? undefined : Number(timeout);
+	const action = balanceAction({list, count: Number(count), timeoutSeconds});
+	const balance = balanceOf(action);
+	return balance !== undefined && chainName(balance) === name ? action : undefined;
 }

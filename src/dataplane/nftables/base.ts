@@ -1,10 +1,12 @@
-import type {Family} from '../../net/address.ts';
+import {type Family, familyOf} from '../../net/address.ts';
 import {collapsePrefixes, type Prefix, prefixFamily} from '../../net/prefix.ts';
+import type {Frontend} from '../../plan/frontend.ts';
 import type {LocalDetector, NodePlan} from '../../plan/plan.ts';
 import {actions} from './actions.ts';
 import {
 	type Base,
 	type Chain,
+	type Field,
 	type Rule,
 	type SetName,
 	type SetSpec,
@@ -13,8 +15,21 @@ import {
 	type Verdict,
 } from './ruleset.ts';
 
+/** Clients that are remembered, of all Services. Those beyond are served, but not remembered. */
+const clientsMax = 1_048_576;
+
+/**
+ * A service port and a client. nft 1.0.6 ends at a rule that updates a map with a key of more than 16 bytes: of an IPv6
+ * client it has two hashes, which are declared as the random numbers that they look like (it cannot list a `typeof`
+ * with a hash).
+ */
+const clientKey: Readonly<Record<Family, readonly Field[]>> = {
+	IPv4: ['priority', 'saddr'],
+	IPv6: ['priority', 'slot', 'slot'],
+};
+
 /** All sets and maps. Their order is that of the listing. */
-const sets: readonly SetSpec[] = [
+const setsOf = (family: Family): readonly SetSpec[] => [
 	{name: 'cluster-ips', key: ['daddr']},
 	{name: 'service-cidrs', key: ['daddr'], interval: true},
 	{name: 'local-pods', key: ['saddr'], interval: true},
@@ -27,11 +42,18 @@ const sets: readonly SetSpec[] = [
 	{name: 'local-policy', key: serviceKey, data: ['priority']},
 	// the data is `th dport`: with `tcp dport` nft makes rules that only TCP meets, without a word
 	{name: 'endpoints', key: [...serviceKey, 'slot'], data: ['daddr', 'dport']},
+	{name: 'sticky-slots', key: [...serviceKey, 'slot'], data: ['priority']},
+	{name: 'sticky-endpoints', key: [...serviceKey, 'priority'], data: ['daddr', 'dport']},
+	{name: 'sticky-local-endpoints', key: [...serviceKey, 'priority'], data: ['daddr', 'dport']},
+	{name: 'affinity', key: clientKey[family], data: ['priority'], size: clientsMax},
 	{name: 'verdicts', key: ['priority'], data: 'verdict'},
 	{name: 'policy-verdicts', key: ['priority'], data: 'verdict'},
 ];
 
-export const setNames: readonly SetName[] = sets.map(({name}) => name);
+/** Sets whose elements are ours to judge: not `affinity`, which packets fill, and which may hold a million clients. */
+export const setNames: readonly SetName[] = setsOf('IPv4')
+	.map(({name}) => name)
+	.filter((name) => name !== 'affinity');
 
 const drop: Rule = [{kind: 'verdict', verdict: {kind: 'drop'}}];
 const masquerade: Statement = {kind: 'masquerade'};
@@ -68,8 +90,15 @@ export function compileBase(node: NodePlan, family: Family): Base {
 	const pods = matchPods(node.detector, family);
 	return {
 		family,
-		sets,
-		chains: [refuse, ...splitChains(pods), incoming, outgoing(pods)],
+		sets: setsOf(family),
+		chains: [
+			refuse,
+			echo(node, family),
+			...splitChains(pods),
+			incoming,
+			outgoing,
+			clusterSource(node.clusterIpMasquerade[family], pods),
+		],
 		hooked: [
 			{name: 'prerouting', hook: {hook: 'prerouting', priority: -100}, rules: [[goto('incoming')]]},
 			{name: 'output', hook: {hook: 'output', priority: -100}, rules: [[goto('incoming')]]},
@@ -99,14 +128,24 @@ function matchPods(detector: LocalDetector, family: Family): MatchPods | undefin
 		case 'none':
 			return undefined;
 		case 'prefixes':
-			return detector.prefixes.some((prefix) => prefixFamily(prefix) === family)
-				? (negated) => ({kind: 'lookup', key: ['saddr'], set: 'local-pods', ...(negated && {negated})})
-				: undefined;
+			return matchPrefixes(ofFamily(detector.prefixes, family));
 		case 'interface':
 			return (negated) => ({kind: 'interface', name: detector.name, exact: true, ...(negated && {negated})});
 		case 'interfacePrefix':
 			return (negated) => ({kind: 'interface', name: detector.prefix, exact: false, ...(negated && {negated})});
 	}
+}
+
+/** One prefix, as nearly always, is compared with: a lookup in a set of intervals takes several times as long. */
+function matchPrefixes(prefixes: readonly Prefix[]): MatchPods | undefined {
+	const [prefix, ...others] = prefixes;
+	if (prefix === undefined) {
+		return undefined;
+	}
+
+	return others.length === 0 && prefix.bits > 0
+		? (negated) => ({kind: 'source', prefix, ...(negated && {negated})})
+		: (negated) => ({kind: 'lookup', key: ['saddr'], set: 'local-pods', ...(negated && {negated})});
 }
 
 const refuse: Chain = {
@@ -120,11 +159,22 @@ const refuse: Chain = {
 	],
 };
 
+/**
+ * Answers a ping to a cluster IP. By an address of this node: the kernel's own choice (`redirect`) is one of the
+ * interface that the packet came by, and that of a pod often has none.
+ */
+function echo({addresses}: NodePlan, family: Family): Chain {
+	return {name: 'echo', rules: [[{kind: 'deliver', to: addresses.find((address) => familyOf(address) === family)}]]};
+}
+
+const clusterIp: Statement = {kind: 'lookup', key: ['daddr'], set: 'cluster-ips'};
+
 const incoming: Chain = {
 	name: 'incoming',
 	rules: [
 		decide('services'),
-		[{kind: 'lookup', key: ['daddr'], set: 'cluster-ips'}, goto('refuse')],
+		[clusterIp, {kind: 'echoRequest'}, goto('echo')],
+		[clusterIp, goto('refuse')],
 		[{kind: 'lookup', key: ['daddr'], set: 'service-cidrs'}, ...drop],
 	],
 };
@@ -146,18 +196,22 @@ function splitChains(pods: MatchPods | undefined): Chain[] {
 	];
 }
 
-/** Whose source is rewritten, of the connections whose destination was. */
-function outgoing(pods: MatchPods | undefined): Chain {
-	return {
-		name: 'outgoing',
-		rules: [
-			[{kind: 'lookup', key: ['saddr', 'daddr'], set: 'hairpin'}, masquerade],
-			...onOriginal('external', [masquerade]),
-			...onOriginal('external-local', [fromNode, masquerade]),
-			// last: a cluster IP that is always masqueraded stands in `external`
-			...(pods
-				? [[{kind: 'lookup', key: ['originalDaddr'], set: 'cluster-ips'}, pods(true), masquerade] as const]
-				: []),
-		],
-	};
+/** Whose source is rewritten, of the connections whose destination was. The commonest come first. */
+const outgoing: Chain = {
+	name: 'outgoing',
+	rules: [
+		// the priority chooses a traffic class; a plain packet was relieved of it before
+		[{kind: 'carriesId'}, {kind: 'clearPriority'}],
+		[{kind: 'lookup', key: ['saddr', 'daddr'], set: 'hairpin'}, masquerade],
+		[{kind: 'lookup', key: ['originalDaddr'], set: 'cluster-ips'}, goto('cluster-source')],
+		...onOriginal('external', [masquerade]),
+		...onOriginal('external-local', [fromNode, masquerade]),
+	],
+};
+
+/** Whose source is rewritten, of the connections to cluster IPs: one decision for all of them. */
+function clusterSource(masqueraded: Frontend['masquerade'], pods: MatchPods | undefined): Chain {
+	const offCluster: Rule[] = pods === undefined ? [] : [[pods(true), masquerade]];
+	const rules = {always: [[masquerade]], offCluster, never: [], node: [[fromNode, masquerade]]};
+	return {name: 'cluster-source', rules: rules[masqueraded]};
 }

@@ -1,7 +1,7 @@
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {Difference} from './diff.ts';
-import type {Fragment, Held, Slot} from './ruleset.ts';
-import {arrange} from './slots.ts';
+import type {Fragment, Held, StickyBackends, StickyList} from './ruleset.ts';
+import {arrange, arrangeIds} from './slots.ts';
 
 /** Operations in one transaction: some 256 KiB, so that no commit holds the kernel's lock for long. */
 export const operationsMax = 4096;
@@ -22,6 +22,7 @@ export class Batch {
 		const placed = before && after ? place(before, after) : after;
 		this.differences.push({key, before, after: placed});
 		this.#operations += 4 + changes(before?.slots, placed?.slots) + changes(before?.localSlots, placed?.localSlots);
+		this.#operations += stickyChanges(before, placed);
 	}
 
 	get isFull(): boolean {
@@ -32,11 +33,32 @@ export class Batch {
 function place(before: Held, after: Fragment): Fragment {
 	const slots = arrange(before.slots, after.slots);
 	const localSlots = arrange(before.localSlots, after.localSlots);
-	return slots === after.slots && localSlots === after.localSlots ? after : {...after, slots, localSlots};
+	const sticky = placeSticky(before.sticky, after.sticky);
+	const stickyLocal = placeSticky(before.stickyLocal, after.stickyLocal);
+	const isPlaced =
+		slots === after.slots &&
+		localSlots === after.localSlots &&
+		sticky === after.sticky &&
+		stickyLocal === after.stickyLocal;
+	return isPlaced ? after : {...after, slots, localSlots, sticky, stickyLocal};
+}
+
+function placeSticky(before: StickyList | undefined, after: StickyBackends | undefined): StickyBackends | undefined {
+	if (before === undefined || after === undefined) {
+		return after;
+	}
+
+	const ids = arrangeIds(before.ids, after.ids);
+	return ids === after.ids ? after : {...after, ids};
 }
 
 const none: readonly never[] = [];
 
-function changes(from: readonly (Slot | undefined)[] = none, to: readonly (Slot | undefined)[] = none): number {
+function changes(from: readonly unknown[] = none, to: readonly unknown[] = none): number {
 	return from === to ? 0 : Math.max(from.length, to.length);
+}
+
+/** Slots and backends. */
+function stickyChanges(from: Held | undefined, to: Fragment | undefined): number {
+	return 2 * (changes(from?.sticky?.ids, to?.sticky?.ids) + changes(from?.stickyLocal?.ids, to?.stickyLocal?.ids));
 }

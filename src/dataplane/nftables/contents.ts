@@ -9,20 +9,8 @@ import {littleEndian} from '../../wire/writer.ts';
 import {type Action, verdictOf} from './actions.ts';
 import {keyLength} from './declaration.ts';
 import type {Contents} from './found.ts';
-import {
-	type ForeignElement,
-	firstLocalSlot,
-	type Held,
-	type PrefixSet,
-	type ServiceKey,
-	type SetName,
-	type Slot,
-	serviceKey,
-} from './ruleset.ts';
-
-type Growing = {
-	-readonly [K in keyof Held]: Held[K] extends readonly (infer T)[] ? T[] : Held[K];
-};
+import {emptyHeld, fillSlot, type Growing, stickyList} from './growing.ts';
+import {type ForeignElement, firstLocalSlot, type PrefixSet, type SetName, type Slot, serviceKey} from './ruleset.ts';
 
 /** A padding byte that is not zero, a protocol or a port that no Service has: the element is foreign. */
 type Decoded<T> = T | undefined;
@@ -70,6 +58,13 @@ export class ContentsReader implements Contents {
 			}
 			case 'endpoints':
 				return this.#takeEndpoint(reader);
+			case 'sticky-slots':
+				return this.#takeStickySlot(reader);
+			case 'sticky-endpoints':
+			case 'sticky-local-endpoints':
+				return this.#takeStickyEndpoint(set === 'sticky-endpoints' ? 'sticky' : 'stickyLocal', reader);
+			case 'affinity':
+				return true; // what packets learned
 			case 'source-ranges':
 				return this.#takeSourceRange(reader);
 			case 'cluster-ips':
@@ -106,19 +101,46 @@ export class ContentsReader implements Contents {
 
 	#takeEndpoint(reader: ElementReader): boolean {
 		const held = this.#heldAt(reader, 4);
-		const slot = held && reader.view.getUint32(reader.keyAt + this.#keyLength, littleEndian);
+		const slot = held && this.#slotNumber(reader);
 		const to = this.#slot(reader);
-		if (held === undefined || slot === undefined || slot >= 2 * firstLocalSlot || to === undefined) {
+		if (held === undefined || slot === undefined || to === undefined) {
 			return false;
 		}
 
 		const [list, index] = slot < firstLocalSlot ? [held.slots, slot] : [held.localSlots, slot - firstLocalSlot];
-		while (list.length < index) {
-			list.push(undefined); // dense: a gap filled by hand keeps the array a fast one
+		fillSlot(list, index, to);
+		return true;
+	}
+
+	#takeStickySlot(reader: ElementReader): boolean {
+		const held = reader.valueLength === 4 ? this.#heldAt(reader, 4) : undefined;
+		const slot = held && this.#slotNumber(reader);
+		if (held === undefined || slot === undefined) {
+			return false;
 		}
 
-		list[index] = to;
+		const id = reader.view.getUint32(reader.valueAt, littleEndian);
+		const [list, index] =
+			slot < firstLocalSlot ? (['sticky', slot] as const) : (['stickyLocal', slot - firstLocalSlot] as const);
+		fillSlot(stickyList(held, list).ids, index, id);
 		return true;
+	}
+
+	#takeStickyEndpoint(list: 'sticky' | 'stickyLocal', reader: ElementReader): boolean {
+		const held = this.#heldAt(reader, 4);
+		const to = this.#slot(reader);
+		if (held === undefined || to === undefined) {
+			return false;
+		}
+
+		stickyList(held, list).backends.set(reader.view.getUint32(reader.keyAt + this.#keyLength, littleEndian), to);
+		return true;
+	}
+
+	/** Behind the service key; undefined for one that no list has. */
+	#slotNumber(reader: ElementReader): Decoded<number> {
+		const slot = reader.view.getUint32(reader.keyAt + this.#keyLength, littleEndian);
+		return slot < 2 * firstLocalSlot ? slot : undefined;
 	}
 
 	#slot(reader: ElementReader): Decoded<Slot> {
@@ -222,22 +244,6 @@ export class ContentsReader implements Contents {
 export const protocolByNumber: ReadonlyMap<number, Protocol> = new Map(
 	(['TCP', 'UDP', 'SCTP'] as const).map((protocol) => [protocolNumbers[protocol], protocol]),
 );
-
-function emptyHeld(key: ServiceKey): Growing {
-	return {
-		...key,
-		owner: undefined,
-		comment: undefined,
-		action: undefined,
-		clusterPolicy: undefined,
-		localPolicy: undefined,
-		external: false,
-		externalLocal: false,
-		sourceRanges: [],
-		slots: [],
-		localSlots: [],
-	};
-}
 
 /** The element that `reader` stands at, by what names it in its set. */
 export function foreignElement(set: SetName, {bytes, keyAt, keyLength, keyEndAt, keyEndLength, flags}: ElementReader) {

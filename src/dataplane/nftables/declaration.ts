@@ -3,8 +3,8 @@ import type {BodyOf} from '../../wire/body.ts';
 import {metaKeys} from '../../wire/expressions.ts';
 import {nfFamilies, type nftables, setFlags, verdictDataType} from '../../wire/nftables.ts';
 import {encodeUserdata, setUserdata, type Typeof} from '../../wire/userdata.ts';
-import {fieldLength} from './programs.ts';
 import {type Field, type SetSpec, tableName} from './ruleset.ts';
+import {fieldLength} from './steps.ts';
 
 // How a set is declared to the kernel: what nft 1.0.6 sends for the same `add set`. The kernel needs lengths and
 // flags; the types and the user data are for nft, which prints the set and its elements by them.
@@ -18,10 +18,13 @@ export function nfFamily(family: Family): number {
 
 /** The body of a NEWSET message. @param id names the set inside its batch; the kernel wants one */
 export function declareSet(spec: SetSpec, family: Family, id: number): SetBody {
-	const {name, key, data, interval} = spec;
+	const {name, key, data, interval, size} = spec;
 	const ranges = interval === true && key.length > 1;
 	const flags =
-		(interval ? setFlags.interval : 0) | (ranges ? setFlags.concat : 0) | (data === undefined ? 0 : setFlags.map);
+		(interval ? setFlags.interval : 0) |
+		(ranges ? setFlags.concat : 0) |
+		(data === undefined ? 0 : setFlags.map) |
+		(size === undefined ? 0 : setFlags.timeout | setFlags.eval);
 	return {
 		family: nfFamily(family),
 		version: 0,
@@ -37,6 +40,7 @@ export function declareSet(spec: SetSpec, family: Family, id: number): SetBody {
 		}),
 		id,
 		...(ranges && {desc: {concat: key.map((field) => ({len: exactLength(field, family)}))}}),
+		...(size !== undefined && {desc: {size}}),
 		userdata: userdataOf(spec, family),
 	};
 }

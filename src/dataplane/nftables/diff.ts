@@ -2,15 +2,27 @@ import type {Address} from '../../net/address.ts';
 import {printPrefix} from '../../net/prefix.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import {type Action, isBalance} from './actions.ts';
+import type {BackendIds} from './backend-ids.ts';
 import {addAction} from './chains.ts';
 import {countUser, type Delta, type References, type Turnover} from './references.ts';
-import {type Element, type Fragment, firstLocalSlot, type Held, type Op, type Slot} from './ruleset.ts';
+import {
+	type Element,
+	type Fragment,
+	firstLocalSlot,
+	type Held,
+	type LocatedSlot,
+	type Op,
+	type Slot,
+} from './ruleset.ts';
+import {diffSticky, surplusSticky} from './sticky-diff.ts';
 
 /** What frontends share: addresses in `cluster-ips`, pairs in `hairpin`, chains of balancing actions. */
 export type Shared = {
 	readonly clusterIps: References<Address>;
 	readonly hairpins: References<Address>;
 	readonly balances: References<Action>;
+	/** What backends are called that clients keep. */
+	readonly ids: BackendIds;
 	/** Whether what nobody uses is left alone: while there may be users that are not known. */
 	readonly keepUnused: boolean;
 };
@@ -45,7 +57,7 @@ export type Difference = {
  */
 export function diff(differences: readonly Difference[]): Op[] {
 	const ops: Op[] = [];
-	for (const part of [endpoints, sourceRanges, policies, services]) {
+	for (const part of [endpoints, diffSticky, sourceRanges, policies, services]) {
 		for (const {before, after} of differences) {
 			part(ops, before, after);
 		}
@@ -67,8 +79,8 @@ export function diffShared({balances, hairpins, clusterIps}: SharedTurnover): Op
 }
 
 /**
- * The operations that take away slots behind the end of a list that became shorter. A transaction of its own, behind
- * the one that made it shorter: each lookup of a packet sees the newest commit, so a packet may have been told the old
+ * The operations that take away slots behind the end of a list that became shorter, of one that clients now keep their
+ * backends of all of them, and the other way round. A transaction of its own, behind the one that made it shorter: each lookup of a packet sees the newest commit, so a packet may have been told the old
  * length right before it and pick the last slot right behind it. It finds a backend there, not nothing.
  */
 export function surplusSlots({before, after}: Difference): Op[] {
@@ -79,6 +91,7 @@ export function surplusSlots({before, after}: Difference): Op[] {
 	return [
 		...surplus(before, before.slots, after.slots.length, 0),
 		...surplus(before, before.localSlots, after.localSlots.length, firstLocalSlot),
+		...surplusSticky(before, after),
 	];
 }
 
@@ -91,7 +104,7 @@ function surplus(at: Held, slots: readonly (Slot | undefined)[], kept: number, f
 
 /** What of the shared things comes and goes with `delta`. */
 export function sharedTurnover(
-	{clusterIps, hairpins, balances, keepUnused}: Shared,
+	{clusterIps, hairpins, balances, keepUnused}: Omit<Shared, 'ids'>,
 	delta: SharedDelta,
 ): SharedTurnover {
 	const kept = <K>(turnover: Turnover<K>): Turnover<K> => (keepUnused ? {...turnover, unused: []} : turnover);
@@ -118,8 +131,14 @@ export function sharedDelta(differences: readonly Difference[]): SharedDelta {
 	return delta;
 }
 
-function isFragment(held: Held | Fragment): held is Fragment {
+/** Whether it is one of the plan's, not one that was found. */
+export function isFragment(held: Held | Fragment): held is Fragment {
 	return held.owner !== undefined;
+}
+
+/** Its lists, those that clients keep their backends of too. */
+function backendsOf({slots, localSlots, sticky, stickyLocal}: Fragment): Iterable<LocatedSlot>[] {
+	return [slots, localSlots, sticky?.backends.values() ?? none, stickyLocal?.backends.values() ?? none];
 }
 
 function countUses(delta: SharedDelta, fragment: Fragment, by: 1 | -1): void {
@@ -127,8 +146,8 @@ function countUses(delta: SharedDelta, fragment: Fragment, by: 1 | -1): void {
 		countUser(delta.clusterIps, fragment.address, by);
 	}
 
-	for (const slots of [fragment.slots, fragment.localSlots]) {
-		for (const {address, local} of slots) {
+	for (const backends of backendsOf(fragment)) {
+		for (const {address, local} of backends) {
 			if (local) {
 				countUser(delta.hairpins, address, by);
 			}

@@ -85,7 +85,12 @@ export class ElementForm {
 		const scratch = this.#scratch;
 		switch (element.set) {
 			case 'endpoints':
+			case 'sticky-slots':
 				this.#setSlot(element.at, element.slot);
+				return;
+			case 'sticky-endpoints':
+			case 'sticky-local-endpoints': // an id is written as a slot is
+				this.#setSlot(element.at, element.id);
 				return;
 			case 'services':
 			case 'cluster-policy':
@@ -138,6 +143,8 @@ export class ElementForm {
 		const scratch = this.#scratch;
 		switch (element.set) {
 			case 'endpoints':
+			case 'sticky-endpoints':
+			case 'sticky-local-endpoints':
 				writePort(this.#backend, writeAddress(element.to.address, this.#backend, 0), element.to.port);
 				scratch.value = this.#backend;
 				return;
@@ -148,6 +155,9 @@ export class ElementForm {
 			case 'cluster-policy':
 			case 'local-policy':
 				this.#setAction(element.action);
+				return;
+			case 'sticky-slots':
+				this.#setAction(element.id);
 				return;
 			case 'verdicts':
 			case 'policy-verdicts':
@@ -164,6 +174,7 @@ export class ElementForm {
 		}
 	}
 
+	/** Of an id too: it is carried as an action is. */
 	#setAction(action: number): void {
 		this.#action[0] = action;
 		this.#scratch.value = this.#actionBytes;

@@ -62,6 +62,9 @@ class WantedElements {
 			case 'external':
 			case 'external-local':
 			case 'endpoints':
+			case 'sticky-slots':
+			case 'sticky-endpoints':
+			case 'sticky-local-endpoints':
 			case 'source-ranges':
 				return this.#ofFrontend(at);
 			case 'cluster-ips': {
@@ -82,7 +85,8 @@ class WantedElements {
 			}
 			case 'service-cidrs':
 			case 'local-pods':
-				return 'unknown'; // replaced as a whole
+			case 'affinity':
+				return 'unknown'; // replaced as a whole; never looked at
 		}
 	}
 

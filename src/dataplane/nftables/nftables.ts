@@ -3,11 +3,11 @@ import {type Family, families} from '../../net/address.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {Plan, PlanChange} from '../../plan/plan.ts';
 import type {Dataplane, ForeignEdit, Outcome, Takes} from '../dataplane.ts';
+import {backendsMax} from './compile.ts';
 import {type Kernel, KernelDoor} from './kernel-door.ts';
 import type {TableForm} from './open.ts';
 import {print} from './print.ts';
 import {fullOps} from './rules.ts';
-import {slotsMax} from './ruleset.ts';
 import {Table} from './table.ts';
 import {RulesetWatch, type WatchedKernel} from './watch.ts';
 
@@ -153,12 +153,9 @@ export class NftablesDataplane implements Dataplane {
 
 /** What of a frontend is in force. */
 function takes({affinityTimeoutSeconds, target, local}: Frontend): Takes {
-	const tooMany = [target, local].some((list) => list?.kind === 'backends' && list.backends.length > slotsMax);
-	const missing = [
-		...(affinityTimeoutSeconds === undefined ? [] : ['session affinity']),
-		...(tooMany ? [`backends beyond the first ${slotsMax}`] : []),
-	];
-	return missing.length === 0 ? {kind: 'whole'} : {kind: 'partly', missing};
+	const most = backendsMax(affinityTimeoutSeconds !== undefined);
+	const tooMany = [target, local].some((list) => list?.kind === 'backends' && list.backends.length > most);
+	return tooMany ? {kind: 'partly', missing: [`backends beyond the first ${most}`]} : {kind: 'whole'};
 }
 
 /** All that is sent to an empty kernel, as text that `nft -f` takes. */

@@ -78,10 +78,10 @@ function hex(bytes: Uint8Array): string {
 	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function printSet({name, key, data, interval}: SetSpec, family: Family): string {
+function printSet({name, key, data, interval, size}: SetSpec, family: Family): string {
 	const value = data === 'verdict' ? 'verdict' : data && printFields(data, family);
 	const type = `typeof ${printFields(key, family)}${value === undefined ? '' : ` : ${value}`};`;
-	const flags = interval ? ' flags interval;' : '';
+	const flags = interval ? ' flags interval;' : size === undefined ? '' : ` size ${size}; flags dynamic,timeout;`;
 	return `add ${data ? 'map' : 'set'} ${place(family)} ${name} { ${type}${flags} }`;
 }
 
@@ -115,6 +115,8 @@ function printStatement(statement: Statement, family: Family): string {
 	switch (statement.kind) {
 		case 'lookup':
 			return `${printFields(statement.key, family)} ${statement.negated ? '!= ' : ''}@${statement.set}`;
+		case 'source':
+			return `${ip} saddr ${statement.negated ? '!= ' : ''}${printRange(statement.prefix)}`;
 		case 'interface':
 			return `iifname ${statement.negated ? '!= ' : ''}"${statement.name}${statement.exact ? '' : '*'}"`;
 		case 'protocol':
@@ -131,6 +133,22 @@ function printStatement(statement: Statement, family: Family): string {
 			return 'meta priority set none';
 		case 'balance':
 			return `dnat ${ip} to ${key} . ${printPick(statement.count, statement.first)} map @endpoints`;
+		case 'pick':
+			return `meta priority set ${key} . ${printPick(statement.count, statement.first)} map @sticky-slots`;
+		case 'learn':
+			return `update @affinity { ${clientKeys[family]} timeout ${printTimeout(statement.timeoutSeconds)} : meta priority }`;
+		case 'recall':
+			return `meta priority set ${clientKeys[family]} map @affinity`;
+		case 'forget':
+			return `delete @affinity { ${clientKeys[family]} : meta priority }`;
+		case 'send':
+			return `dnat ${ip} to ${key} . meta priority map @${statement.map}`;
+		case 'carriesId':
+			return 'meta priority & 8000:0 != none';
+		case 'echoRequest':
+			return `${family === 'IPv4' ? 'icmp' : 'icmpv6'} type echo-request`;
+		case 'deliver':
+			return statement.to === undefined ? 'redirect' : `dnat to ${statement.to}`;
 		case 'masquerade':
 			return 'masquerade fully-random';
 		case 'reject':
@@ -138,6 +156,26 @@ function printStatement(statement: Statement, family: Family): string {
 		case 'verdict':
 			return printVerdict(statement.verdict);
 	}
+}
+
+/** The service port that the packet's priority names, and the client: itself, or two hashes of it. */
+const clientKeys: Readonly<Record<Family, string>> = {
+	IPv4: 'meta priority & ffff:0 . ip saddr',
+	IPv6: ['meta priority & ffff:0', ...[1, 2].map((seed) => `jhash ip6 saddr mod 4294967295 seed 0x${seed}`)].join(
+		' . ',
+	),
+};
+
+/** As nft writes 5,400 seconds: `1h30m`. */
+function printTimeout(seconds: number): string {
+	const units = [
+		['d', 86_400, Number.POSITIVE_INFINITY],
+		['h', 3600, 24],
+		['m', 60, 60],
+		['s', 1, 60],
+	] as const;
+	const parts = units.map(([unit, length, most]) => [Math.floor(seconds / length) % most, unit] as const);
+	return parts.flatMap(([count, unit]) => (count > 0 ? [`${count}${unit}`] : [])).join('');
 }
 
 function printPick(count: number, first: number): string {
@@ -158,6 +196,11 @@ function printElement(element: Element): string {
 		case 'local-policy':
 			return `${key} : ${printAction(element.action)}`;
 		case 'endpoints':
+			return `${key} : ${element.to.address} . ${element.to.port}`;
+		case 'sticky-slots':
+			return `${key} : ${printAction(element.id)}`;
+		case 'sticky-endpoints':
+		case 'sticky-local-endpoints':
 			return `${key} : ${element.to.address} . ${element.to.port}`;
 		case 'verdicts':
 		case 'policy-verdicts':
@@ -183,7 +226,11 @@ export function printKey(element: Element): string {
 		case 'external-local':
 			return printServiceKey(element.at);
 		case 'endpoints':
+		case 'sticky-slots':
 			return `${printServiceKey(element.at)} . ${element.slot}`;
+		case 'sticky-endpoints':
+		case 'sticky-local-endpoints':
+			return `${printServiceKey(element.at)} . ${printAction(element.id)}`;
 		case 'source-ranges':
 			return `${printServiceKey(element.at)} . ${printRange(element.source)}`;
 		case 'cluster-ips':

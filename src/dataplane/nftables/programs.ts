@@ -1,7 +1,7 @@
-import type {Family} from '../../net/address.ts';
+import {type Address, addressBytes, type Family} from '../../net/address.ts';
 import {protocolNumbers} from '../../net/port.ts';
+import type {Prefix} from '../../net/prefix.ts';
 import {
-	compareOps,
 	ctKeys,
 	type Expression,
 	fibFlags,
@@ -13,8 +13,24 @@ import {
 	rejectTypes,
 	verdicts,
 } from '../../wire/expressions.ts';
-import {nfFamilies} from '../../wire/nftables.ts';
-import {type Field, type Rule, type Statement, serviceKey} from './ruleset.ts';
+import type {Rule, Statement} from './ruleset.ts';
+import {
+	behindService,
+	compare,
+	destinationNat,
+	first,
+	hostOrder,
+	load,
+	loadMeta,
+	loadSource,
+	lookUp,
+	lookUpNumbered,
+	lookUpService,
+	mask,
+	pick,
+	setPriority,
+} from './steps.ts';
+import {changeAffinity, loadClientKey} from './sticky-programs.ts';
 
 /** The register program of a rule, step by step the one that nft 1.0.6 makes of the same rule's text. */
 export function program(rule: Rule, family: Family): Expression[] {
@@ -25,6 +41,8 @@ function programOf(statement: Statement, family: Family): Expression[] {
 	switch (statement.kind) {
 		case 'lookup':
 			return lookup(statement, family);
+		case 'source':
+			return matchSource(statement.prefix, statement.negated ?? false, family);
 		case 'interface':
 			return matchInterface(statement.name, statement.exact, statement.negated ?? false);
 		case 'protocol':
@@ -41,13 +59,34 @@ function programOf(statement: Statement, family: Family): Expression[] {
 				compare('neq', hostOrder(0)),
 			];
 		case 'choose':
-			return [...lookUp(load(serviceKey, family), statement.map, first), setPriority];
+			return [...lookUpService(statement.map, family), setPriority];
 		case 'dispatch':
 			return lookUp([loadMeta(metaKeys.priority)], statement.map, registers.verdict);
 		case 'clearPriority':
 			return [{kind: 'immediate', dreg: first, data: {value: hostOrder(0)}}, setPriority];
 		case 'balance':
 			return balance(statement.count, statement.first, family);
+		case 'pick':
+			return [
+				...lookUpNumbered('sticky-slots', pick(statement.count, statement.first, behindService(family)), family),
+				setPriority,
+			];
+		case 'learn':
+		case 'forget':
+			return changeAffinity(statement, family);
+		case 'recall':
+			return [...lookUp(loadClientKey(family), 'affinity', first), setPriority];
+		case 'send':
+			return [
+				...lookUpNumbered(statement.map, loadMeta(metaKeys.priority, behindService(family)), family),
+				destinationNat(family),
+			];
+		case 'carriesId':
+			return [loadMeta(metaKeys.priority), mask(0x8000_0000), compare('neq', hostOrder(0))];
+		case 'echoRequest':
+			return echoRequest(family);
+		case 'deliver':
+			return deliver(statement.to, family);
 		case 'masquerade':
 			return [{kind: 'masq', flags: natFlags.fullyRandom}];
 		case 'reject':
@@ -57,17 +96,10 @@ function programOf(statement: Statement, family: Family): Expression[] {
 	}
 }
 
-const first = registers.first;
-const setPriority: Expression = {kind: 'meta', key: metaKeys.priority, sreg: first};
-
 /** RTN_LOCAL, the address type of this node's own. Source: include/uapi/linux/rtnetlink.h */
 const rtnLocal = 2;
 /** IPS_DST_NAT. Source: include/uapi/linux/netfilter/nf_conntrack_common.h */
 const ipsDstNat = 1 << 5;
-
-function hostOrder(value: number): Uint8Array {
-	return new Uint8Array(Uint32Array.of(value).buffer);
-}
 
 type VerdictStatement = Extract<Statement, {readonly kind: 'verdict'}>;
 
@@ -75,73 +107,27 @@ function verdictData(verdict: VerdictStatement['verdict']) {
 	return verdict.kind === 'drop' ? {code: verdicts.drop} : {code: verdicts.goto, chain: verdict.chain};
 }
 
-function loadMeta(key: number, dreg: number = first): Expression {
-	return {kind: 'meta', key, dreg};
-}
-
-function compare(op: 'eq' | 'neq', data: Uint8Array): Expression {
-	return {kind: 'cmp', sreg: first, op: compareOps[op], data};
-}
-
-/** Bytes that a field takes in a key, padded to whole registers. */
-export function fieldLength(field: Field, family: Family): number {
-	const isAddress = field === 'saddr' || field === 'daddr' || field === 'originalDaddr';
-	return isAddress && family === 'IPv6' ? 16 : 4;
-}
-
-/** The register `words` 4-byte words behind the first. nft names those at a multiple of 16 bytes by their old numbers. */
-function registerAt(words: number): number {
-	return words % 4 === 0 ? first + words / 4 : registers.word + words;
-}
-
-/** Loads the fields side by side, from the first register on. `convert` is what nft does to keys of interval sets. */
-function load(fields: readonly Field[], family: Family, convert = false): Expression[] {
-	let words = 0;
-	return fields.flatMap((field) => {
-		const dreg = registerAt(words);
-		words += fieldLength(field, family) / 4;
-		const loaded = loadField(field, family, dreg);
-		// a swap of one byte changes nothing; without it nft would not list the rule as it was written
-		const swap: Expression = {kind: 'byteorder', sreg: dreg, dreg, op: 1, len: 1, size: 2};
-		return convert && field === 'l4proto' ? [loaded, swap] : [loaded];
-	});
-}
-
-function loadField(field: Field, family: Family, dreg: number): Expression {
-	const isIpv6 = family === 'IPv6';
-	const addressLength = isIpv6 ? 16 : 4;
-	switch (field) {
-		case 'saddr': // offsets in struct iphdr and struct ipv6hdr
-			return {kind: 'payload', dreg, base: payloadBases.network, offset: isIpv6 ? 8 : 12, len: addressLength};
-		case 'daddr':
-			return {kind: 'payload', dreg, base: payloadBases.network, offset: isIpv6 ? 24 : 16, len: addressLength};
-		case 'dport': // the same place in TCP, UDP and SCTP
-			return {kind: 'payload', dreg, base: payloadBases.transport, offset: 2, len: 2};
-		case 'l4proto':
-			return loadMeta(metaKeys.l4proto, dreg);
-		case 'priority':
-			return loadMeta(metaKeys.priority, dreg);
-		case 'slot':
-			return pick(65_536, 0, dreg);
-		case 'originalDaddr':
-			return {kind: 'ct', key: isIpv6 ? ctKeys.dstIp6 : ctKeys.dstIp, dreg, direction: 0};
-		case 'originalDport':
-			return {kind: 'ct', key: ctKeys.protoDst, dreg, direction: 0};
-	}
-}
-
-function pick(modulus: number, offset: number, dreg: number): Expression {
-	return {kind: 'numgen', dreg, modulus, type: 1, offset}; // NFT_NG_RANDOM
-}
-
-function lookUp(key: readonly Expression[], set: string, dreg: number): Expression[] {
-	return [...key, {kind: 'lookup', sreg: first, dreg, set}];
-}
-
 function lookup({key, set, negated}: Extract<Statement, {readonly kind: 'lookup'}>, family: Family): Expression[] {
 	const keyed = load(key, family, set === 'source-ranges');
 	const inverted = negated && {flags: 1}; // NFT_LOOKUP_F_INV
 	return [...keyed, {kind: 'lookup', sreg: first, set, ...inverted}];
+}
+
+/** nft loads only the bytes that a prefix names, where it ends between two of them; else it masks all of them. */
+function matchSource(prefix: Prefix, negated: boolean, family: Family): Expression[] {
+	const bytes = addressBytes(prefix.address);
+	const isWhole = prefix.bits % 8 === 0;
+	const len = isWhole ? prefix.bits / 8 : bytes.length;
+	const loaded = loadSource(family, len);
+	const mask = prefixMask(prefix.bits, len);
+	const masked: Expression = {kind: 'bitwise', sreg: first, dreg: first, len, mask, xor: new Uint8Array(len)};
+	const compared = compare(negated ? 'neq' : 'eq', bytes.slice(0, len));
+	return isWhole ? [loaded, compared] : [loaded, masked, compared];
+}
+
+/** `bits` ones, then zeros, in `length` bytes. */
+function prefixMask(bits: number, length: number): Uint8Array {
+	return Uint8Array.from({length}, (_, index) => (0xff00 >> Math.max(0, Math.min(8, bits - 8 * index))) & 0xff);
 }
 
 function matchInterface(name: string, exact: boolean, negated: boolean): Expression[] {
@@ -152,19 +138,32 @@ function matchInterface(name: string, exact: boolean, negated: boolean): Express
 }
 
 function balance(count: number, firstSlot: number, family: Family): Expression[] {
-	const key = load(serviceKey, family);
-	const words = serviceKey.reduce((sum, field) => sum + fieldLength(field, family) / 4, 0);
 	return [
-		...key,
-		...lookUp([pick(count, firstSlot, registerAt(words))], 'endpoints', first),
-		{
-			kind: 'nat',
-			type: 1, // NFT_NAT_DNAT
-			family: family === 'IPv6' ? nfFamilies.ipv6 : nfFamilies.ipv4,
-			regAddrMin: first,
-			regProtoMin: registerAt(fieldLength('daddr', family) / 4),
-		},
+		...lookUpNumbered('endpoints', pick(count, firstSlot, behindService(family)), family),
+		destinationNat(family),
 	];
+}
+
+/** The protocols' numbers, and ICMP_ECHO and ICMPV6_ECHO_REQUEST. */
+const echo = {IPv4: {protocol: 1, type: 8}, IPv6: {protocol: 58, type: 128}} as const;
+
+function echoRequest(family: Family): Expression[] {
+	const {protocol, type} = echo[family];
+	return [
+		loadMeta(metaKeys.l4proto),
+		compare('eq', Uint8Array.of(protocol)),
+		{kind: 'payload', dreg: first, base: payloadBases.transport, offset: 0, len: 1},
+		compare('eq', Uint8Array.of(type)),
+	];
+}
+
+function deliver(to: Address | undefined, family: Family): Expression[] {
+	if (to === undefined) {
+		return [{kind: 'redir'}];
+	}
+
+	const {regProtoMin: _, ...nat} = destinationNat(family);
+	return [{kind: 'immediate', dreg: first, data: {value: addressBytes(to)}}, nat];
 }
 
 /** ICMP_PORT_UNREACH and ICMPV6_PORT_UNREACH */

@@ -2,6 +2,7 @@ import type {Family} from '../../net/address.ts';
 import {familyOf} from '../../net/address.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {NodePlan} from '../../plan/plan.ts';
+import {BackendIds} from './backend-ids.ts';
 import {compileBase} from './base.ts';
 import {compile} from './compile.ts';
 import {diff, diffShared, sharedDelta, sharedTurnover} from './diff.ts';
@@ -25,9 +26,10 @@ export function fullOps(frontends: Iterable<Frontend>, node: NodePlan, family: F
 		balances: new References<never>(),
 		keepUnused: true,
 	};
+	const ids = new BackendIds();
 	const differences = [...frontends]
 		.filter(({address}) => familyOf(address) === family)
-		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend)}));
+		.map((frontend) => ({key: frontend.key, before: undefined, after: compile(frontend, ids)}));
 	const {before, after} = build(compileBase(node, family));
 	const turnover = sharedTurnover(shared, sharedDelta(differences));
 	const all = [...before, ...diffShared(turnover), ...diff(differences), ...after];

@@ -31,17 +31,25 @@ export type SetName =
 	| 'cluster-policy'
 	| 'local-policy'
 	| 'endpoints'
+	| 'sticky-slots'
+	| 'sticky-endpoints'
+	| 'sticky-local-endpoints'
+	| 'affinity'
 	| 'verdicts'
 	| 'policy-verdicts'
 	| 'service-cidrs'
 	| 'local-pods';
 
-/** A set, or with `data` a map. `interval` keys are ranges. */
+/**
+ * A set, or with `data` a map. `interval` keys are ranges. With `size` rules put elements into it, so many at most,
+ * each of which goes by its own timeout.
+ */
 export type SetSpec = {
 	readonly name: SetName;
 	readonly key: readonly Field[];
 	readonly data?: readonly Field[] | 'verdict';
 	readonly interval?: true;
+	readonly size?: number;
 };
 
 export type Verdict = {readonly kind: 'drop'} | {readonly kind: 'goto'; readonly chain: string};
@@ -49,6 +57,8 @@ export type Verdict = {readonly kind: 'drop'} | {readonly kind: 'goto'; readonly
 /** One step of a rule, at nft's level of meaning; a match that fails ends the rule. */
 export type Statement =
 	| {readonly kind: 'lookup'; readonly key: readonly Field[]; readonly set: SetName; readonly negated?: true}
+	/** Whether the packet comes from one of these addresses, without a set to ask. */
+	| {readonly kind: 'source'; readonly prefix: Prefix; readonly negated?: true}
 	/** The interface that the packet came in by; of a packet that this node made, none. A prefix unless `exact`. */
 	| {readonly kind: 'interface'; readonly name: string; readonly exact: boolean; readonly negated?: true}
 	| {readonly kind: 'protocol'; readonly protocol: Protocol}
@@ -63,6 +73,22 @@ export type Statement =
 	| {readonly kind: 'clearPriority'}
 	/** To the backend in slot `first` + (random mod `count`) of the packet's destination; an empty slot ends the rule. */
 	| {readonly kind: 'balance'; readonly count: number; readonly first: number}
+	/** Puts the id in slot `first` + (random mod `count`) in the packet's priority; an empty slot ends the rule. */
+	| {readonly kind: 'pick'; readonly count: number; readonly first: number}
+	/** The client has the backend in the packet's priority, unless it has one already; either way for so long from now. */
+	| {readonly kind: 'learn'; readonly timeoutSeconds: number}
+	/** Puts the id of the client's backend in the packet's priority; a client without one ends the rule. */
+	| {readonly kind: 'recall'}
+	/** The client has no backend any more. */
+	| {readonly kind: 'forget'}
+	/** To the backend whose id is in the packet's priority; one that `map` has not for the destination ends the rule. */
+	| {readonly kind: 'send'; readonly map: StickyEndpoints}
+	/** Whether a backend's id is in the packet's priority. */
+	| {readonly kind: 'carriesId'}
+	/** Whether the packet asks for an echo (ping). */
+	| {readonly kind: 'echoRequest'}
+	/** To this address of this node; or to the one that the kernel takes for the interface, which may have none: a drop. */
+	| {readonly kind: 'deliver'; readonly to: Address | undefined}
 	| {readonly kind: 'masquerade'}
 	| {readonly kind: 'reject'; readonly with: 'tcp reset' | 'port unreachable'}
 	| {readonly kind: 'verdict'; readonly verdict: Verdict};
@@ -90,6 +116,9 @@ export type Base = {
 
 export type PrefixSet = 'service-cidrs' | 'local-pods';
 
+/** The backends of one list by id: of everyone's list, or of the local one. */
+export type StickyEndpoints = 'sticky-endpoints' | 'sticky-local-endpoints';
+
 /** What a service element is found by. */
 export type ServiceKey = {readonly address: Address; readonly protocol: Protocol; readonly port: number};
 
@@ -101,6 +130,22 @@ export const firstLocalSlot = 32_768;
 
 /** Backends of one list that can be numbered. */
 export const slotsMax = 32_768;
+
+/** The same where clients keep their backend: the action that says so has no room for a larger number. */
+export const stickySlotsMax = 8192;
+
+/**
+ * A backend of a service port with session affinity, the same in all frontends of that port: above, what the port is
+ * called on this node (0x8000 to 0xffff), below, the backend in it (1 to 0xffff). nft prints `major:minor`.
+ */
+export type BackendId = number;
+
+/** A list of backends that clients keep. What the kernel has may be in part: an empty slot, an id without a backend. */
+export type StickyList = {
+	/** By slot number, that of a local list less {@link firstLocalSlot}. */
+	readonly ids: readonly (BackendId | undefined)[];
+	readonly backends: ReadonlyMap<BackendId, Slot>;
+};
 
 /**
  * What the kernel holds for one service key, whoever put it there: parts may be missing, slots may be empty.
@@ -122,13 +167,22 @@ export type Held = ServiceKey & {
 	readonly slots: readonly (Slot | undefined)[];
 	/** By slot number less {@link firstLocalSlot}. */
 	readonly localSlots: readonly (Slot | undefined)[];
+	/** With session affinity these stand in the place of the slots. */
+	readonly sticky: StickyList | undefined;
+	readonly stickyLocal: StickyList | undefined;
 };
 
 /** A backend in its slot; a local one has its pair in `hairpin`. */
 export type LocatedSlot = Slot & {readonly local: boolean};
 
+/** A {@link StickyList} that is whole. */
+export type StickyBackends = {
+	readonly ids: readonly BackendId[];
+	readonly backends: ReadonlyMap<BackendId, LocatedSlot>;
+};
+
 /** What one frontend contributes to the table. Its elements are derived from it, never kept one by one. */
-export type Fragment = Held & {
+export type Fragment = Omit<Held, 'sticky' | 'stickyLocal'> & {
 	readonly owner: ServicePortName;
 	readonly comment: string;
 	readonly action: Action;
@@ -136,6 +190,8 @@ export type Fragment = Held & {
 	readonly clusterIp: boolean;
 	readonly slots: readonly LocatedSlot[];
 	readonly localSlots: readonly LocatedSlot[];
+	readonly sticky: StickyBackends | undefined;
+	readonly stickyLocal: StickyBackends | undefined;
 };
 
 /** One element, by the set that holds it. */
@@ -144,6 +200,8 @@ export type Element =
 	| {readonly set: 'cluster-policy' | 'local-policy'; readonly at: ServiceKey; readonly action: Action}
 	| {readonly set: 'external' | 'external-local'; readonly at: ServiceKey}
 	| {readonly set: 'endpoints'; readonly at: ServiceKey; readonly slot: number; readonly to: Slot}
+	| {readonly set: 'sticky-slots'; readonly at: ServiceKey; readonly slot: number; readonly id: BackendId}
+	| {readonly set: StickyEndpoints; readonly at: ServiceKey; readonly id: BackendId; readonly to: Slot}
 	| {readonly set: 'source-ranges'; readonly at: ServiceKey; readonly source: Prefix}
 	| {readonly set: 'cluster-ips' | 'hairpin'; readonly address: Address}
 	| {readonly set: 'verdicts' | 'policy-verdicts'; readonly action: Action; readonly verdict: Verdict}

@@ -11,12 +11,13 @@ import type {Chain, Hook, SetSpec} from './ruleset.ts';
 /** Whether a set is declared as we would, as far as it cannot be changed in place. */
 export function isSameSet(found: FoundSet, spec: SetSpec, family: Family): boolean {
 	const {flags, keyType, keyLen, dataType, dataLen, desc} = declareSet(spec, family, 0);
-	const known = setFlags.interval | setFlags.concat | setFlags.map | setFlags.timeout | setFlags.constant;
+	const known =
+		setFlags.interval | setFlags.concat | setFlags.map | setFlags.timeout | setFlags.eval | setFlags.constant;
 	return (
 		(found.flags & known) === flags &&
 		found.keyType === keyType &&
 		found.keyLen === keyLen &&
-		found.size === (desc?.size ?? 0) &&
+		(found.size === 0 || spec.size !== undefined) && // what clients learned is not given up for another size
 		found.dataType === (dataType ?? 0) &&
 		(spec.data === 'verdict' || found.dataLen === (dataLen ?? 0)) && // the kernel tells its own length of a verdict
 		found.fields.join() === (desc?.concat ?? []).map(({len}) => len).join()
@@ -54,20 +55,32 @@ function isTold(step: Expression): (entry: readonly [string, unknown]) => boolea
 			const implied: Readonly<Record<string, unknown>> = {
 				regAddrMax: step.regAddrMin,
 				regProtoMax: step.regProtoMin,
-				flags: natRangeFlags,
+				flags: step.regProtoMin === undefined ? natRangeFlags.addresses : natRangeFlags.both,
 			};
 			return value !== implied[name];
 		}
 
-		return value !== undefined && !(value === 0 && zeroByDefault.has(`${step.kind} ${name}`));
+		return value !== undefined && !(isZero(value) && zeroByDefault.has(`${step.kind} ${name}`));
 	};
 }
 
-/** NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED: the kernel sets them by the registers. */
-const natRangeFlags = 0x3;
+function isZero(value: unknown): boolean {
+	return value === 0 || value === 0n;
+}
+
+/** NF_NAT_RANGE_MAP_IPS, and with it NF_NAT_RANGE_PROTO_SPECIFIED: the kernel sets them by the registers. */
+const natRangeFlags = {addresses: 0x1, both: 0x3} as const;
 
 /** Attributes that mean the same when they are left out. */
-const zeroByDefault = new Set(['lookup flags', 'numgen offset', 'bitwise op', 'reject code']);
+const zeroByDefault = new Set([
+	'lookup flags',
+	'numgen offset',
+	'hash offset',
+	'bitwise op',
+	'reject code',
+	'dynset flags',
+	'dynset timeout',
+]);
 
 function printAttribute([name, value]: readonly [string, unknown]): string {
 	return `${name} ${JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))}`;

@@ -6,6 +6,7 @@ import {
 	type Difference,
 	diff,
 	diffShared,
+	isFragment,
 	type Shared,
 	type SharedDelta,
 	type SharedTurnover,
@@ -61,6 +62,7 @@ export class Sending {
 
 		if (refused.length === 0) {
 			commit(this.#shared, this.#delta, turnover);
+			countIds(this.#shared, this.#differences);
 			const operations = this.#transaction.length;
 			return {operations, taken: this.#differences, refused: [], mismatch: false};
 		}
@@ -111,6 +113,18 @@ function commit(shared: Shared, delta: SharedDelta, turnover: SharedTurnover): v
 	shared.balances.commit(delta.balances);
 	shared.clusterIps.forget(turnover.clusterIps.unused);
 	shared.hairpins.forget(turnover.hairpins.unused);
+}
+
+function countIds({ids}: Shared, differences: readonly Difference[]): void {
+	for (const {before, after} of differences) {
+		if (after !== undefined) {
+			ids.count(after, 1);
+		}
+
+		if (before !== undefined && isFragment(before)) {
+			ids.count(before, -1);
+		}
+	}
 }
 
 /** The differences that a refused operation belongs to: its element is at the key of one of them. */

@@ -1,4 +1,16 @@
-import type {Slot} from './ruleset.ts';
+import type {BackendId, Slot} from './ruleset.ts';
+
+/**
+ * The same for ids: as a slot is to its backend, so is it to the id.
+ *
+ * @param held what the kernel has, by slot; may have holes, and ids twice
+ */
+export function arrangeIds(
+	held: readonly (BackendId | undefined)[],
+	wanted: readonly BackendId[],
+): readonly BackendId[] {
+	return arrangeBy(held, wanted, {isSame: Object.is, keyOf: (id) => id});
+}
 
 /**
  * `wanted` in the order of slots that changes least of what the kernel has: a backend that stays keeps its slot, a
@@ -7,39 +19,43 @@ import type {Slot} from './ruleset.ts';
  * @param held what the kernel has, by slot; may have holes, and backends twice
  */
 export function arrange<S extends Slot>(held: readonly (Slot | undefined)[], wanted: readonly S[]): readonly S[] {
-	if (held.length === 0 || sameOrder(held, wanted)) {
+	return arrangeBy<Slot, S>(held, wanted, {isSame, keyOf});
+}
+
+type Identity<T> = {readonly isSame: (a: T | undefined, b: T) => boolean; readonly keyOf: (one: T) => string | number};
+
+function arrangeBy<T, W extends T>(
+	held: readonly (T | undefined)[],
+	wanted: readonly W[],
+	by: Identity<T>,
+): readonly W[] {
+	if (
+		held.length === 0 ||
+		(held.length === wanted.length && wanted.every((one, index) => by.isSame(held[index], one)))
+	) {
 		return wanted;
 	}
 
-	const left = new Map(wanted.map((slot) => [keyOf(slot), slot]));
+	const left = new Map(wanted.map((one) => [by.keyOf(one), one]));
 	if (left.size !== wanted.length) {
 		return wanted; // a backend twice: no slot of it can be told from the other
 	}
 
-	const kept = Array.from(wanted, (_, index) => take(left, held[index]));
+	const take = (one: T | undefined): W | undefined => {
+		const key = one === undefined ? undefined : by.keyOf(one);
+		const found = key === undefined ? undefined : left.get(key);
+		left.delete(key ?? '');
+		return found;
+	};
+	const kept = Array.from(wanted, (_, index) => take(held[index]));
 	// the slots that go are those that move: they come first
-	const moved = held.slice(wanted.length).map((slot) => take(left, slot));
-	const rest = [...moved, ...left.values()].filter((slot) => slot !== undefined).values();
-	return kept.map((slot) => slot ?? rest.next().value).filter((slot) => slot !== undefined);
-}
-
-function sameOrder(held: readonly (Slot | undefined)[], wanted: readonly Slot[]): boolean {
-	return held.length === wanted.length && wanted.every((slot, index) => isSame(held[index], slot));
+	const moved = held.slice(wanted.length).map(take);
+	const rest = [...moved, ...left.values()].filter((one) => one !== undefined).values();
+	return kept.map((one) => one ?? rest.next().value).filter((one) => one !== undefined);
 }
 
 function isSame(a: Slot | undefined, b: Slot): boolean {
 	return a !== undefined && a.address === b.address && a.port === b.port;
-}
-
-function take<S>(left: Map<string, S>, slot: Slot | undefined): S | undefined {
-	if (slot === undefined) {
-		return undefined;
-	}
-
-	const key = keyOf(slot);
-	const found = left.get(key);
-	left.delete(key);
-	return found;
 }
 
 function keyOf({address, port}: Slot): string {

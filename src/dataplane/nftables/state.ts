@@ -1,10 +1,11 @@
 import type {Address} from '../../net/address.ts';
 import type {FrontendKey} from '../../plan/frontend.ts';
 import type {Action} from './actions.ts';
+import {BackendIds} from './backend-ids.ts';
 import type {Shared} from './diff.ts';
 import type {Contents} from './found.ts';
 import {References} from './references.ts';
-import type {Base, Held, Op} from './ruleset.ts';
+import type {BackendId, Base, Held, Op} from './ruleset.ts';
 
 /** What is known of the table in the kernel. */
 export type State = {
@@ -26,9 +27,17 @@ export function newState(base: Base, contents: Contents, balances: readonly Acti
 		clusterIps: new References<Address>(contents.clusterIps),
 		hairpins: new References<Address>(contents.hairpins),
 		balances: new References<Action>(balances),
+		ids: new BackendIds(idsOf(contents)),
 		keepUnused,
 	};
 	return {base, held: new Map(), shared, deadChains: []};
+}
+
+function* idsOf({held}: Contents): Generator<BackendId> {
+	for (const {sticky, stickyLocal} of held.values()) {
+		yield* sticky?.backends.keys() ?? [];
+		yield* stickyLocal?.backends.keys() ?? [];
+	}
 }
 
 /** What was found in shared sets, and nobody uses. */

@@ -7,7 +7,8 @@ import type {Outcome} from '../dataplane.ts';
 import {actionOfChain, chainOf} from './actions.ts';
 import {compileBase} from './base.ts';
 import {removeActions, removeChains} from './chains.ts';
-import {compile} from './compile.ts';
+import {commentOf, compile} from './compile.ts';
+import {isFragment} from './diff.ts';
 import {type Door, sendAll} from './door.ts';
 import {editText} from './edit-text.ts';
 import {Edits} from './edits.ts';
@@ -15,7 +16,7 @@ import {nothing} from './found.ts';
 import {mendElements} from './mend.ts';
 import {isVanished, type Opened, Opener, sendBase, type TableForm, unlessVanished} from './open.ts';
 import {build, changeBase, conflict, repairForm} from './repair.ts';
-import type {Op} from './ruleset.ts';
+import type {Held, Op} from './ruleset.ts';
 import {Sender, Sum} from './sender.ts';
 import {newState, removeUnused, type State} from './state.ts';
 
@@ -160,16 +161,29 @@ export class Table {
 		return key.includes(':') === (this.#family === 'IPv6');
 	}
 
+	/** Calls backends that clients keep as the kernel does, before any new one is called anything. */
+	#adoptIds({shared}: State, plan: Plan, keys: Iterable<FrontendKey>, known: ReadonlyMap<FrontendKey, Held>): void {
+		for (const key of keys) {
+			const frontend = plan.frontends.get(key);
+			const held = frontend?.affinityTimeoutSeconds === undefined ? undefined : known.get(key);
+			if (frontend && held && !isFragment(held) && held.comment === commentOf(frontend.service)) {
+				shared.ids.adopt(frontend.service, held.sticky);
+				shared.ids.adopt(frontend.service, held.stickyLocal);
+			}
+		}
+	}
+
 	/** Makes a table what the plan says. */
 	async #fill(plan: Plan, {base, contents, repair}: Opened, sum: Sum, signal: AbortSignal): Promise<void> {
 		const prune = this.#prune;
 		const state = newState(base, contents, repair.balances, !prune);
 		const unnamed = new Map(contents.held);
+		this.#adoptIds(state, plan, plan.frontends.keys(), contents.held);
 		const sender = new Sender(this.#door, this.#family, state, sum, signal);
 		for (const frontend of plan.frontends.values()) {
 			if (this.#isOurs(frontend.key)) {
 				unnamed.delete(frontend.key);
-				if (sender.add(frontend.key, contents.held.get(frontend.key), compile(frontend))) {
+				if (sender.add(frontend.key, contents.held.get(frontend.key), compile(frontend, state.shared.ids))) {
 					await sender.flush();
 				}
 			}
@@ -198,6 +212,8 @@ export class Table {
 	}
 
 	async #update(state: State, plan: Plan, change: PlanChange, sum: Sum, signal: AbortSignal) {
+		state.shared.ids.sweep();
+		this.#adoptIds(state, plan, change.touched, state.held);
 		if (change.node) {
 			await this.#changeNode(state, plan.node, sum);
 		}
@@ -206,7 +222,7 @@ export class Table {
 		for (const key of change.touched) {
 			if (this.#isOurs(key)) {
 				const frontend = plan.frontends.get(key);
-				if (sender.add(key, state.held.get(key), frontend && compile(frontend))) {
+				if (sender.add(key, state.held.get(key), frontend && compile(frontend, state.shared.ids))) {
 					await sender.flush();
 				}
 			}

@@ -5,13 +5,15 @@ import {prefixContains} from '../../net/prefix.ts';
 import {type Action, printAction} from './actions.ts';
 import {printRule} from './print.ts';
 import type {Rules} from './rules.ts';
-import type {Element, Field, Rule, SetName, Slot, Statement} from './ruleset.ts';
+import type {Element, Field, Rule, SetName, Slot, Statement, StickyEndpoints} from './ruleset.ts';
+import {type Affinity, ClientWalk} from './walk-affinity.ts';
 
 /** The first packet of a connection. */
 export type Packet = {
 	readonly source: Address;
 	readonly destination: Address;
-	readonly protocol: Protocol;
+	/** `ping`: an echo request, whose port nobody asks for. */
+	readonly protocol: Protocol | 'ping';
 	readonly port: number;
 	/** Where it enters this node; undefined for a packet that this node sends. */
 	readonly interface: string | undefined;
@@ -20,10 +22,13 @@ export type Packet = {
 /** A backend that the connection may get, and whether the backend sees an address of this node instead of the client's. */
 type Reached = Slot & {readonly masqueraded: boolean};
 
-/** What becomes of the connection. `lost` slots have no backend: the packet is dropped there. */
+/**
+ * What becomes of the connection. `lost` slots have no backend: the packet is dropped there. Of `kept` backends the
+ * client has the same one until it opened no connection for some time. `answered`: by this node.
+ */
 export type Fate =
-	| {readonly kind: 'backends'; readonly backends: readonly Reached[]; readonly lost: number}
-	| {readonly kind: 'refused' | 'dropped' | 'passed'};
+	| {readonly kind: 'backends'; readonly backends: readonly Reached[]; readonly lost: number; readonly kept: boolean}
+	| {readonly kind: 'refused' | 'dropped' | 'passed' | 'answered'};
 
 export type Walk = {
 	readonly fate: Fate;
@@ -34,18 +39,19 @@ export type Walk = {
 /**
  * Takes the packet through the table, as the kernel does.
  *
+ * @param affinity what clients learned before
  * @throws NetError NFT_UNKNOWN when a rule leads to a chain or set that is not there
  */
-export function walk(rules: Rules, packet: Packet): Walk {
-	const walker = new Walker(rules, packet);
+export function walk(rules: Rules, packet: Packet, affinity: Affinity = new Map()): Walk {
+	const walker = new Walker(rules, packet, affinity);
 	const end = walker.enter(packet.interface === undefined ? 'output' : 'prerouting');
 	return {fate: fateOf(walker, end), met: [...walker.met]};
 }
 
 /** How a chain ended: with a decision, or not at all. */
 type End =
-	| {readonly kind: 'refused' | 'dropped' | 'passed' | 'masqueraded'}
-	| {readonly kind: 'balanced'; readonly slots: readonly (Slot | undefined)[]};
+	| {readonly kind: 'refused' | 'dropped' | 'passed' | 'answered' | 'masqueraded'}
+	| {readonly kind: 'balanced'; readonly slots: readonly (Slot | undefined)[]; readonly kept: boolean};
 
 function fateOf(walker: Walker, end: End): Fate {
 	if (end.kind === 'masqueraded') {
@@ -61,7 +67,7 @@ function fateOf(walker: Walker, end: End): Fate {
 		...slot,
 		masqueraded: walker.leave(slot).kind === 'masqueraded',
 	}));
-	return {kind: 'backends', backends, lost: end.slots.length - found.length};
+	return {kind: 'backends', backends, lost: end.slots.length - found.length, kept: end.kept};
 }
 
 class Walker {
@@ -72,9 +78,11 @@ class Walker {
 	#destination: Address;
 	#translated = false;
 	#priority: Action = 0;
+	readonly #client: ClientWalk;
 
-	constructor(rules: Rules, packet: Packet) {
+	constructor(rules: Rules, packet: Packet, affinity: Affinity) {
 		[this.#rules, this.#packet, this.#destination] = [rules, packet, packet.destination];
+		this.#client = new ClientWalk(packet.source, affinity);
 	}
 
 	/** From a base chain on. */
@@ -127,6 +135,8 @@ class Walker {
 		switch (statement.kind) {
 			case 'lookup':
 				return (this.#find(statement.set, statement.key) !== undefined) !== (statement.negated ?? false);
+			case 'source':
+				return prefixContains(statement.prefix, this.#packet.source) !== (statement.negated ?? false);
 			case 'interface':
 				return this.#isInterface(statement.name, statement.exact) !== (statement.negated ?? false);
 			case 'protocol':
@@ -141,9 +151,26 @@ class Walker {
 				return this.#dispatch(statement.map);
 			case 'clearPriority':
 				this.#priority = 0;
+				this.#client.clear();
 				return true;
 			case 'balance':
 				return this.#balance(statement.count, statement.first);
+			case 'pick':
+				return this.#client.pick(this.#numbered('sticky-slots', statement.count, statement.first));
+			case 'learn':
+				return true; // any of the ids; which one is what the next connection begins with
+			case 'recall':
+				return this.#client.recall();
+			case 'forget':
+				return this.#client.forget();
+			case 'send':
+				return this.#send(statement.map);
+			case 'carriesId':
+				return this.#client.ids.length > 0;
+			case 'echoRequest':
+				return this.#packet.protocol === 'ping';
+			case 'deliver':
+				return {kind: 'answered'};
 			case 'masquerade':
 				return {kind: 'masqueraded'};
 			case 'reject':
@@ -179,35 +206,35 @@ class Walker {
 
 	/** All slots that may be picked. When none of them has a backend, the next rule is met. */
 	#balance(count: number, first: number): boolean | End {
+		const slots = this.#numbered('endpoints', count, first).map((element) => backendOf(element));
+		return slots.every((slot) => slot === undefined) ? false : {kind: 'balanced', slots, kept: false};
+	}
+
+	/** What a map of slots holds for the destination, in each slot that may be picked. */
+	#numbered(map: 'endpoints' | 'sticky-slots', count: number, first: number): (Element | undefined)[] {
 		const key = this.#key(['daddr', 'l4proto', 'dport']);
-		const endpoints = this.#set('endpoints');
-		const slots = Array.from({length: count}, (_, index) => {
-			const element = endpoints.get(`${key} . ${first + index}`);
-			return element?.set === 'endpoints' ? element.to : undefined;
-		});
-		return slots.every((slot) => slot === undefined) ? false : {kind: 'balanced', slots};
+		return Array.from({length: count}, (_, index) => this.#set(map).get(`${key} . ${first + index}`));
+	}
+
+	/** To each backend whose id the packet may carry. When the list has none of them, the next rule is met. */
+	#send(map: StickyEndpoints): boolean | End {
+		const key = this.#key(['daddr', 'l4proto', 'dport']);
+		const slots = this.#client.ids.map((id) =>
+			backendOf(id === undefined ? undefined : this.#set(map).get(`${key} . ${printAction(id)}`)),
+		);
+		return slots.every((slot) => slot === undefined) ? false : {kind: 'balanced', slots, kept: true};
 	}
 
 	#find(set: SetName, key: readonly Field[]): Element | undefined {
 		const elements = this.#set(set);
-		switch (set) {
-			case 'service-cidrs':
-			case 'local-pods':
-				return [...elements.values()].find((element) => this.#isInside(element, key));
-			case 'source-ranges':
-				return this.#findRange(elements);
-			case 'cluster-ips':
-			case 'hairpin':
-			case 'external':
-			case 'external-local':
-			case 'services':
-			case 'cluster-policy':
-			case 'local-policy':
-			case 'endpoints':
-			case 'verdicts':
-			case 'policy-verdicts':
-				return elements.get(this.#key(key));
+		if (set === 'source-ranges') {
+			return this.#findRange(elements);
 		}
+
+		const isPrefixes = set === 'service-cidrs' || set === 'local-pods';
+		return isPrefixes
+			? [...elements.values()].find((element) => this.#isInside(element, key))
+			: elements.get(this.#key(key));
 	}
 
 	#isInside(element: Element, [field]: readonly Field[]): boolean {
@@ -260,4 +287,8 @@ class Walker {
 				throw new NetError('NFT_UNKNOWN', 'follow a packet: a slot is picked by `balance` alone', {field});
 		}
 	}
+}
+
+function backendOf(element: Element | undefined): Slot | undefined {
+	return element !== undefined && 'to' in element ? element.to : undefined;
 }
