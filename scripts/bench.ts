@@ -1,6 +1,7 @@
 import {Command, InvalidArgumentError} from 'commander';
 import {benchConnect} from './bench/connect.ts';
 import {benchFiles} from './bench/files.ts';
+import {benchFlows} from './bench/flows.ts';
 import {benchSync} from './bench/sync.ts';
 
 /** `npm run bench -- NAME`: measures, prints a table or with --json the numbers. Needs root for the peers. */
@@ -50,4 +51,12 @@ program
 	.option('--connections <number>', 'connections of each path in each round', Number, 800)
 	.option('--json', 'print one document')
 	.action(benchConnect);
+program
+	.command('flows')
+	.description('from one change of a UDP Service to its commit, and until its stale flows are gone, beside other flows')
+	.option('--others <flows>', 'other flows in the table', counts, [1, 100_000])
+	.option('--runs <number>', 'runs of each; the numbers are their medians', Number, 3)
+	.option('--changes <number>', 'changes of each run', Number, 50)
+	.option('--json', 'print one object a row')
+	.action(benchFlows);
 await program.parseAsync();

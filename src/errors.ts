@@ -24,6 +24,8 @@ const hints = {
 		'Another process changes this table without pause. `nft monitor` or `ip monitor` shows which; Fairlead tries again.',
 	NETLINK_LOST:
 		'The kernel had no room for its answer. Fairlead reads the state anew; if it repeats, raise net.core.rmem_max.',
+	CONNTRACK_MISSING:
+		'Load the module that lets programs read connection tracking: `modprobe nf_conntrack_netlink`. Fairlead tries again.',
 	NFT_REFUSED:
 		'The kernel took nothing of the transaction. The details name the errno, and the operation where there is one.',
 	NFT_STALE: 'Another process changed the ruleset first. Fairlead reads it anew; `nft monitor` shows who it is.',

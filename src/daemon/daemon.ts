@@ -1,6 +1,7 @@
 import type {Config} from '../config/config.ts';
 import {controlPath} from '../control/socket-file.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
+import {Conntrack} from '../kernel/conntrack.ts';
 import type {Family} from '../net/address.ts';
 import {printSocketAddress} from '../net/port.ts';
 import {printPrefix} from '../net/prefix.ts';
@@ -12,6 +13,7 @@ import {Cluster} from './cluster.ts';
 import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
 import {servedFamilies} from './families.ts';
+import {FlowFollower} from './flows.ts';
 import {Freshness} from './freshness.ts';
 import {type Condition, liveAnswer, newCondition, readyAnswer} from './health.ts';
 import {Inbox} from './inbox.ts';
@@ -98,13 +100,14 @@ export async function serveNode(config: Config, parts: DaemonParts, shutdown: Sh
 	const status = new StatusKeeper({...parts, condition, undone: () => []});
 	const retryCeilingMs = config.syncPeriodMs;
 	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
+	const flows = new FlowFollower({door: new Conntrack(), log, clock, retryCeilingMs});
 	const reconciler = new Reconciler({
 		sources: doors.map(({name}) => name),
 		inbox,
 		cluster,
 		dataplane,
 		condition,
-		followers: [logFollower(log, () => cluster.serviceCount), new NotWholeLog(log, dataplane, clock), status],
+		followers: [logFollower(log, () => cluster.serviceCount), new NotWholeLog(log, dataplane, clock), status, flows],
 		log,
 		clock,
 		retryCeilingMs,
@@ -112,8 +115,9 @@ export async function serveNode(config: Config, parts: DaemonParts, shutdown: Sh
 	});
 	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
+	const sweeping = flows.run(shutdown.stop, shutdown.force);
 	await reconciler.run(shutdown.stop, shutdown.force);
-	await Promise.all(running);
+	await Promise.all([...running, sweeping]);
 	dataplane.close();
 }
 

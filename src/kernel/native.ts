@@ -13,6 +13,8 @@ type Addon = {
 	netlinkSendAside(fd: number, parts: readonly Uint8Array[]): Promise<void>;
 	/** Bytes now in `buffer`: whole datagrams, each begun at a multiple of 4. 0 when nothing waits. */
 	netlinkReceive(fd: number, buffer: Uint8Array): number;
+	/** As netlinkReceive, on a thread of Node's pool; `buffer` is not ours until the promise settles. */
+	netlinkReceiveAside(fd: number, buffer: Uint8Array): Promise<number>;
 	/** Datagrams thrown away since the socket was made, because its receive buffer was full. */
 	netlinkDrops(fd: number): number;
 	netlinkPort(fd: number): number;

@@ -26,6 +26,8 @@ const sendBytes = 256 * 1024 * 1024;
 /** Holds what one {@link NetlinkSocket.receive} reads; what it returns are copies. */
 let receiveBuffer: Uint8Array | undefined;
 const receiveBufferBytes = 512 * 1024;
+/** Two datagrams of a dump: whoever decodes them keeps the loop for a millisecond or two. */
+const asideBufferBytes = 160 * 1024;
 
 /**
  * A netlink socket. The kernel works a request off while it is sent, so its answers can be received in the same
@@ -38,7 +40,9 @@ export class NetlinkSocket {
 	#closed = false;
 	#drops = 0;
 	#failed = false;
-	#sending: Promise<void> | undefined;
+	/** Another thread works with the descriptor. */
+	#busy = false;
+	#asideBuffer: Uint8Array | undefined;
 	readonly #waits = new Set<() => void>();
 
 	/** @throws NetError KERNEL_DENIED, KERNEL_REFUSED */
@@ -65,17 +69,10 @@ export class NetlinkSocket {
 	 */
 	async sendAside(parts: readonly Uint8Array[]): Promise<void> {
 		this.#checkOpen();
-		const sent = addon().netlinkSendAside(this.#fd, parts);
-		this.#sending = sent;
 		try {
-			await sent;
+			await this.#aside(addon().netlinkSendAside(this.#fd, parts));
 		} catch (error) {
 			throw systemError('send a netlink message', error);
-		} finally {
-			this.#sending = undefined;
-			if (this.#closed) {
-				addon().netlinkClose(this.#fd);
-			}
 		}
 	}
 
@@ -95,6 +92,26 @@ export class NetlinkSocket {
 		} catch {
 			// ENOBUFS when the kernel had no memory for a message, or bytes that are no message: neither comes again
 			this.#failed = true;
+			return [];
+		}
+	}
+
+	/**
+	 * As {@link receive}, some 64 KiB at most, on another thread: each read of a dump makes the kernel walk on through
+	 * a table, and where little of it is asked for that takes tens of milliseconds. Nothing else may be received meanwhile.
+	 */
+	async receiveAside(): Promise<Message[]> {
+		if (this.#closed) {
+			return [];
+		}
+
+		this.#asideBuffer ??= new Uint8Array(asideBufferBytes);
+		const buffer = this.#asideBuffer;
+		try {
+			const length = await this.#aside(addon().netlinkReceiveAside(this.#fd, buffer));
+			return length === 0 ? [] : decodeMessages(buffer.slice(0, length));
+		} catch {
+			this.#failed = true; // as in receive
 			return [];
 		}
 	}
@@ -136,12 +153,25 @@ export class NetlinkSocket {
 	close(): void {
 		if (!this.#closed) {
 			this.#closed = true;
-			if (this.#sending === undefined) {
+			if (!this.#busy) {
 				addon().netlinkClose(this.#fd);
 			}
 
 			for (const wake of this.#waits) {
 				wake();
+			}
+		}
+	}
+
+	/** The descriptor is closed behind the call, should it be closed meanwhile. */
+	async #aside<T>(call: Promise<T>): Promise<T> {
+		this.#busy = true;
+		try {
+			return await call;
+		} finally {
+			this.#busy = false;
+			if (this.#closed) {
+				addon().netlinkClose(this.#fd);
 			}
 		}
 	}

@@ -10,9 +10,11 @@ import {HeldConnections, SteadyRate} from './load.ts';
 import {probe} from './probe.ts';
 import type {Await, Question, Reply} from './requests.ts';
 import {serve} from './server.ts';
+import {streamName, UdpStream} from './stream.ts';
 
 let held: HeldConnections | undefined;
 let rate: SteadyRate | undefined;
+const streams = new Map<string, UdpStream>();
 
 async function answer(question: Question): Promise<unknown> {
 	switch (question.verb) {
@@ -40,6 +42,13 @@ async function answer(question: Question): Promise<unknown> {
 			return await rate?.window();
 		case 'stop':
 			return await rate?.stop();
+		case 'stream':
+			streams.set(streamName(question.ask.target), new UdpStream(question.ask));
+			return null;
+		case 'streamed':
+			return await streams.get(streamName(question.ask.target))?.until(question.ask, 10_000);
+		case 'unstream':
+			return streams.get(streamName(question.ask))?.close();
 	}
 }
 

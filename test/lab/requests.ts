@@ -48,6 +48,17 @@ export type RateWindow = {
 	readonly failures: readonly Failure[];
 };
 
+/** One UDP socket that sends to `target` every `periodMs`, until it is closed. */
+export type Stream = {readonly target: Probe; readonly periodMs: number};
+
+/**
+ * Answers in a row from one server, or `refused`, or `dropped`: the first came when so many datagrams had been sent
+ * (`from`), the last when so many (`to`).
+ */
+export type AnswerRun = {readonly by: string; readonly from: number; readonly to: number};
+
+export type StreamReport = {readonly sent: number; readonly runs: readonly AnswerRun[]};
+
 /** Wait until a GET of `url` answers with `status`; asked again and again, for `deadlineMs` at most. */
 export type Await = {readonly url: string; readonly status: number; readonly deadlineMs: number};
 
@@ -70,6 +81,11 @@ export type Requests = {
 	/** Waits for those that were begun before the question, and opens a new window. */
 	window: {ask: null; answer: RateWindow};
 	stop: {ask: null; answer: RateWindow};
+	/** Several may run, each to another target. */
+	stream: {ask: Stream; answer: null};
+	/** Answers as soon as the last answer is that of `by`, and came when more than `after` datagrams had been sent. */
+	streamed: {ask: {readonly target: Probe; readonly by: string; readonly after?: number}; answer: StreamReport};
+	unstream: {ask: Probe; answer: StreamReport};
 };
 
 export type Verb = keyof Requests;

@@ -52,6 +52,7 @@ napi_value make_number(napi_env env, double value)
 NAPI_MODULE_INIT()
 {
 	CHECK(napi_define_properties(env, exports, netlink_function_count, netlink_functions));
+	CHECK(napi_define_properties(env, exports, aside_function_count, aside_functions));
 	CHECK(napi_define_properties(env, exports, namespace_function_count, namespace_functions));
 	CHECK(napi_define_properties(env, exports, poller_function_count, poller_functions));
 	CHECK(napi_define_properties(env, exports, peer_function_count, peer_functions));

@@ -27,6 +27,8 @@ napi_value make_number(napi_env env, double value);
 /* One table per file: its functions, by the name that TypeScript calls them. */
 extern const napi_property_descriptor netlink_functions[];
 extern const size_t netlink_function_count;
+extern const napi_property_descriptor aside_functions[];
+extern const size_t aside_function_count;
 extern const napi_property_descriptor namespace_functions[];
 extern const size_t namespace_function_count;
 extern const napi_property_descriptor poller_functions[];

@@ -2,7 +2,7 @@
  * Netlink sockets, without waiting: the kernel works a request off inside sendmsg, so that its answer can be read in
  * the same turn. Who wants to be told of later messages uses the poller.
  */
-#include "addon.h"
+#include "netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -16,7 +16,6 @@
 
 /* More than any one message of the kernel to us: dumps come in 32 KiB, an attribute list ends at 64 KiB. */
 #define LARGEST_DATAGRAM (128 * 1024)
-#define MOST_PARTS 64
 #define LONGEST_TURN_US 5000
 
 static int64_t now_us(void)
@@ -84,7 +83,7 @@ static napi_value netlink_join(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static bool read_parts(napi_env env, napi_value array, struct iovec *parts, uint32_t *count)
+bool read_parts(napi_env env, napi_value array, struct iovec *parts, uint32_t *count)
 {
 	if (napi_get_array_length(env, array, count) != napi_ok || *count == 0 || *count > MOST_PARTS) {
 		napi_throw_type_error(env, NULL, "1 to 64 parts were expected");
@@ -102,8 +101,7 @@ static bool read_parts(napi_env env, napi_value array, struct iovec *parts, uint
 	return true;
 }
 
-/* Sends all parts as one datagram to the kernel, which has worked it off on return; 0 or an errno. */
-static int send_parts(int fd, struct iovec *parts, uint32_t count)
+int send_parts(int fd, struct iovec *parts, uint32_t count)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct msghdr message = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = parts, .msg_iovlen = count};
@@ -131,100 +129,14 @@ static napi_value netlink_send(napi_env env, napi_callback_info info)
 	return error == 0 ? NULL : throw_errno(env, error, "sendmsg");
 }
 
-struct sending {
-	napi_async_work work;
-	napi_deferred deferred;
-	napi_ref parts_kept; /* the memory behind `parts` lives as long as the array */
-	struct iovec parts[MOST_PARTS];
-	uint32_t count;
-	int32_t fd;
-	int error;
-};
-
-static void send_aside_execute(napi_env env, void *data)
+int receive_datagrams(int fd, uint8_t *buffer, size_t length, size_t *filled)
 {
-	struct sending *sending = data;
-
-	(void)env;
-	sending->error = send_parts(sending->fd, sending->parts, sending->count);
-}
-
-static void send_aside_complete(napi_env env, napi_status status, void *data)
-{
-	struct sending *sending = data;
-	napi_value value = NULL;
-
-	if (status != napi_ok)
-		sending->error = ECANCELED;
-	if (sending->error == 0) {
-		if (napi_get_undefined(env, &value) == napi_ok)
-			napi_resolve_deferred(env, sending->deferred, value);
-	} else {
-		throw_errno(env, sending->error, "sendmsg");
-		if (napi_get_and_clear_last_exception(env, &value) == napi_ok)
-			napi_reject_deferred(env, sending->deferred, value);
-	}
-	napi_delete_reference(env, sending->parts_kept);
-	napi_delete_async_work(env, sending->work);
-	free(sending);
-}
-
-static napi_status queue_sending(napi_env env, napi_value parts, struct sending *sending, napi_value *promise)
-{
-	napi_value name;
-	napi_status status = napi_create_string_utf8(env, "fairlead:netlink", NAPI_AUTO_LENGTH, &name);
-
-	if (status == napi_ok)
-		status = napi_create_async_work(env, NULL, name, send_aside_execute, send_aside_complete, sending, &sending->work);
-	if (status == napi_ok)
-		status = napi_create_reference(env, parts, 1, &sending->parts_kept);
-	if (status == napi_ok)
-		status = napi_create_promise(env, &sending->deferred, promise);
-	if (status == napi_ok)
-		status = napi_queue_async_work(env, sending->work);
-	return status;
-}
-
-/* netlinkSendAside(fd, parts): on a thread of Node's pool; a promise. */
-static napi_value netlink_send_aside(napi_env env, napi_callback_info info)
-{
-	napi_value arguments[2], promise = NULL;
-	struct sending *sending = calloc(1, sizeof(*sending));
-
-	if (sending == NULL)
-		return throw_errno(env, ENOMEM, "calloc");
-	if (!read_arguments(env, info, 2, arguments) || !read_int(env, arguments[0], &sending->fd) ||
-	    !read_parts(env, arguments[1], sending->parts, &sending->count) ||
-	    queue_sending(env, arguments[1], sending, &promise) != napi_ok) {
-		free(sending);
-		return NULL;
-	}
-	return promise;
-}
-
-/*
- * netlinkReceive(fd, buffer): how many bytes of waiting datagrams now stand in `buffer`, each begun at a multiple of
- * 4; 0 when nothing waits. Stops when the next datagram might not fit, or after some milliseconds: each read of a
- * dump makes the kernel walk on through a table, a large set from its first element. Datagrams of other processes are left out:
- * any of them may write to our port. An error of the socket (ENOBUFS: the kernel had no memory for an answer) is
- * thrown once, and what was read before it is lost: the caller has to ask anew in any case.
- */
-static napi_value netlink_receive(napi_env env, napi_callback_info info)
-{
-	napi_value arguments[2];
-	int32_t fd;
-	size_t length, filled = 0;
-	void *memory;
-	uint8_t *buffer;
 	int64_t end = now_us() + LONGEST_TURN_US;
 
-	if (!read_arguments(env, info, 2, arguments) || !read_int(env, arguments[0], &fd))
-		return NULL;
-	CHECK(napi_get_typedarray_info(env, arguments[1], NULL, &length, &memory, NULL, NULL));
-	buffer = memory;
-	while (length - filled >= LARGEST_DATAGRAM && (filled == 0 || now_us() < end)) {
+	*filled = 0;
+	while (length - *filled >= LARGEST_DATAGRAM && (*filled == 0 || now_us() < end)) {
 		struct sockaddr_nl from = {0};
-		struct iovec part = {.iov_base = buffer + filled, .iov_len = length - filled};
+		struct iovec part = {.iov_base = buffer + *filled, .iov_len = length - *filled};
 		struct msghdr message = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
 		ssize_t got = recvmsg(fd, &message, MSG_TRUNC);
 
@@ -233,16 +145,32 @@ static napi_value netlink_receive(napi_env env, napi_callback_info info)
 		if (got < 0 && errno == EAGAIN)
 			break;
 		if (got < 0)
-			return throw_errno(env, errno, "recvmsg");
+			return errno;
 		if (message.msg_flags & MSG_TRUNC)
-			return throw_errno(env, EMSGSIZE, "recvmsg");
+			return EMSGSIZE;
 		if (from.nl_pid != 0)
 			continue;
 		while (got % NLMSG_ALIGNTO != 0)
-			buffer[filled + got++] = 0;
-		filled += got;
+			buffer[*filled + got++] = 0;
+		*filled += got;
 	}
-	return make_number(env, filled);
+	return 0;
+}
+
+/* netlinkReceive(fd, buffer): on this thread. */
+static napi_value netlink_receive(napi_env env, napi_callback_info info)
+{
+	napi_value arguments[2];
+	int32_t fd;
+	size_t length, filled;
+	void *buffer;
+	int error;
+
+	if (!read_arguments(env, info, 2, arguments) || !read_int(env, arguments[0], &fd))
+		return NULL;
+	CHECK(napi_get_typedarray_info(env, arguments[1], NULL, &length, &buffer, NULL, NULL));
+	error = receive_datagrams(fd, buffer, length, &filled);
+	return error == 0 ? make_number(env, filled) : throw_errno(env, error, "recvmsg");
 }
 
 /* netlinkDrops(fd): how many datagrams the kernel has thrown away because the receive buffer was full. */
@@ -289,7 +217,6 @@ const napi_property_descriptor netlink_functions[] = {
 	{"netlinkOpen", NULL, netlink_open, NULL, NULL, NULL, napi_enumerable, NULL},
 	{"netlinkJoin", NULL, netlink_join, NULL, NULL, NULL, napi_enumerable, NULL},
 	{"netlinkSend", NULL, netlink_send, NULL, NULL, NULL, napi_enumerable, NULL},
-	{"netlinkSendAside", NULL, netlink_send_aside, NULL, NULL, NULL, napi_enumerable, NULL},
 	{"netlinkReceive", NULL, netlink_receive, NULL, NULL, NULL, napi_enumerable, NULL},
 	{"netlinkDrops", NULL, netlink_drops, NULL, NULL, NULL, napi_enumerable, NULL},
 	{"netlinkPort", NULL, netlink_port, NULL, NULL, NULL, napi_enumerable, NULL},
