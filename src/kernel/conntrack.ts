@@ -47,9 +47,16 @@ export class Conntrack {
 			}
 
 			const ended = last.type === controlTypes.done || last.type === controlTypes.error;
-			yield ended ? messages.slice(0, -1) : messages;
 			if (ended) {
 				checkEnd(last);
+			}
+
+			const answers = ended ? messages.slice(0, -1) : messages;
+			if (answers.length > 0) {
+				yield answers;
+			}
+
+			if (ended) {
 				return;
 			}
 		}

@@ -54,6 +54,15 @@ test('what is lost during a look is looked at again; who serves is known at any 
 	t.deepEqual(ledger.take(), [buildStaleFlows(dns, c)]);
 });
 
+test('the last backend that is lost during a look is looked at again', (t) => {
+	const ledger = settled(a, b);
+	ledger.tell(buildStaleFlows(dns, b));
+	const taken = ledger.take();
+	ledger.tell(buildStaleFlows(dns));
+	ledger.settle(taken);
+	t.deepEqual(ledger.take(), [buildStaleFlows(dns)]);
+});
+
 test('a look that came to no end is owed again, with the last word', (t) => {
 	const ledger = settled(a, b);
 	ledger.tell(buildStaleFlows(dns, a));

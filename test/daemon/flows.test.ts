@@ -40,6 +40,10 @@ function start(t: ExecutionContext, kernel = new FakeConntrack()) {
 test('behind a commit the flows that it made stale are deleted, counted and logged', async (t) => {
 	const {clock, follower, kernel, passes, lines} = start(t, new FakeConntrack([{to: dns, by: a}]));
 	follower.committed(commit([buildStaleFlows(dns, b)]));
+	for (let step = 0; step < 20; step++) {
+		await Promise.resolve();
+	}
+
 	t.deepEqual(kernel.asked, [], 'not in the turn of the commit');
 	await clock.settle();
 	t.deepEqual(kernel.left, []);
@@ -60,6 +64,16 @@ test('a commit that made none stale has nobody look: no UDP, or backends that on
 	await follower.idle();
 	await clock.advance(10_000);
 	t.is(kernel.asked.length, 1);
+});
+
+test('a frontend whose last backend went is looked at when it goes and when one comes', async (t) => {
+	const {clock, follower, kernel} = start(t);
+	for (const flows of [buildStaleFlows(dns, a), buildStaleFlows(dns), buildStaleFlows(dns, a)]) {
+		follower.committed(commit([flows]));
+		await clock.settle();
+	}
+
+	t.is(kernel.asked.length, 3);
 });
 
 test('what commits say during a pass goes with the next, once, after four times as long as the pass took', async (t) => {

@@ -24,23 +24,28 @@ export function buildStaleFlows(frontend: string, ...serving: readonly string[])
 
 export type FlowParts = {readonly to: string; readonly by: string; readonly protocol?: Protocol; readonly id?: number};
 
-/** A flow from a client to the frontend `to`, answered `by` a backend, as the kernel tells of it. */
-export function flowPayload({to, by, protocol = 'UDP', id = 1}: FlowParts): Uint8Array {
+/** A flow from a client to the frontend `to`, answered `by` a backend. Each `id` is sent from a port of its own. */
+export function flowBody({to, by, protocol = 'UDP', id = 1}: FlowParts) {
 	const [frontend, backend] = [split(to), split(by)];
-	const client = parseAddress(to.startsWith('[') ? '2001:db8::7' : '192.0.2.7');
+	const client = {address: parseAddress(to.startsWith('[') ? '2001:db8::7' : '192.0.2.7'), port: 40_000 + id};
 	const tuple = (source: typeof frontend, destination: typeof frontend) => ({
 		addresses: to.startsWith('[')
 			? {source6: addressBytes(source.address), destination6: addressBytes(destination.address)}
 			: {source4: addressBytes(source.address), destination4: addressBytes(destination.address)},
 		protocol: {number: protocolNumbers[protocol], sourcePort: source.port, destinationPort: destination.port},
 	});
-	const from = {address: client, port: 40_000};
-	const writer = new Writer();
-	encodeMessage(writer, {type: conntrack.flow.new, flags: 0, sequence: 0}, conntrack.flow.layout, {
-		family: familyOf(client) === 'IPv4' ? nfFamilies.ipv4 : nfFamilies.ipv6,
-		original: tuple(from, frontend),
-		reply: tuple(backend, from),
+	return {
+		family: familyOf(client.address) === 'IPv4' ? nfFamilies.ipv4 : nfFamilies.ipv6,
+		original: tuple(client, frontend),
+		reply: tuple(backend, client),
 		id,
-	});
+	};
+}
+
+/** The same as the kernel tells of it. */
+export function flowPayload(parts: FlowParts): Uint8Array {
+	const writer = new Writer();
+	const header = {type: conntrack.flow.new, flags: 0, sequence: 0};
+	encodeMessage(writer, header, conntrack.flow.layout, flowBody(parts));
 	return writer.written().slice(16);
 }
