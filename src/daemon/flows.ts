@@ -7,6 +7,7 @@ import {Backoff} from './backoff.ts';
 import {asNetError} from './bug.ts';
 import {type Clock, pause} from './clock.ts';
 import type {Commit, Follower} from './follower.ts';
+import type {Mended} from './mender.ts';
 
 /** One look through connection tracking for the stale flows of one family. */
 export type FlowPass = {
@@ -66,9 +67,13 @@ export class FlowFollower implements Follower {
 			this.#ledger.doubt(plan.frontends.values()); // a full sync that found something to mend
 		}
 
-		if (this.#ledger.owed > 0) {
-			this.#rested ??= Promise.withResolvers();
-			this.#called.resolve();
+		this.#call();
+	}
+
+	mended({plan, outcome}: Mended): void {
+		if (outcome.operations > 0) {
+			this.#ledger.doubt(plan.frontends.values());
+			this.#call();
 		}
 	}
 
@@ -103,6 +108,13 @@ export class FlowFollower implements Follower {
 
 		stop.removeEventListener('abort', end);
 		this.#rest();
+	}
+
+	#call(): void {
+		if (this.#ledger.owed > 0) {
+			this.#rested ??= Promise.withResolvers();
+			this.#called.resolve();
+		}
 	}
 
 	async #pass(force: AbortSignal): Promise<void> {

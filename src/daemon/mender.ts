@@ -15,6 +15,7 @@ type MenderParts = {
 
 /** What was mended. Moments are the clock's milliseconds. */
 export type Mended = {
+	readonly plan: Plan;
 	/** The first thing that another process did since the last time. */
 	readonly edit: ForeignEdit;
 	/** How many of them there were. */
@@ -90,7 +91,7 @@ export class Mender {
 		this.#inARow++;
 		try {
 			const outcome = await dataplane.mend(plan, signal);
-			return {edit, edits, inARow: this.#inARow, outcome, startedAt, endedAt: clock.now()};
+			return {plan, edit, edits, inARow: this.#inARow, outcome, startedAt, endedAt: clock.now()};
 		} finally {
 			this.#endedAt = clock.now();
 			const waitMs = this.#inARow < burst ? 0 : Math.max(this.#backoff.next(), this.#endedAt - startedAt);

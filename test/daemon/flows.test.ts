@@ -55,6 +55,21 @@ test('behind a commit the flows that it made stale are deleted, counted and logg
 	t.is(clock.timers, 0);
 });
 
+test('when rules that others took away are mended, flows that began without them are looked for', async (t) => {
+	const {clock, follower, kernel} = start(t);
+	follower.committed(commit([buildStaleFlows(dns, b)]));
+	await clock.settle();
+	kernel.add({to: dns, by: dns});
+	const {plan, outcome} = commit([]);
+	const moments = {edits: 1, inARow: 1, startedAt: 0, endedAt: 0};
+	follower.mended({plan, outcome: {...outcome, operations: 0}, edit: {what: 'nothing'}, ...moments});
+	await clock.advance(1000);
+	t.is(kernel.left.length, 1, 'nothing was missing');
+	follower.mended({plan, outcome, edit: {what: 'the table deleted'}, ...moments});
+	await clock.advance(1000);
+	t.deepEqual(kernel.left, []);
+});
+
 test('a commit that made none stale has nobody look: no UDP, or backends that only came', async (t) => {
 	const {clock, follower, kernel} = start(t);
 	follower.committed(commit([buildStaleFlows(dns, a)], {full: true, first: true}));
