@@ -12,6 +12,11 @@ export const entrances = {
 	'web cluster IP, unused port': {pair: ['10.96.0.10', 'fd00:96::a'], port: 81, protocol: 'TCP'},
 	'dns cluster IP': {pair: ['10.96.0.53', 'fd00:96::35'], port: 53, protocol: 'UDP'},
 	'dns node port': {pair: addresses.n1, port: 30_053, protocol: 'UDP'},
+	'cart cluster IP': {pair: ['10.96.0.20', 'fd00:96::14'], port: 80, protocol: 'TCP'},
+	'cart node port': {pair: addresses.n1, port: 30_020, protocol: 'TCP'},
+	'admin load-balancer IP': {pair: ['203.0.113.30', '2001:db8:71::30'], port: 80, protocol: 'TCP'},
+	'game cluster IP': {pair: ['10.96.0.40', 'fd00:96::28'], port: 2701, protocol: 'UDP'},
+	'game node port': {pair: addresses.n1, port: 30_040, protocol: 'UDP'},
 } as const satisfies Record<string, Entrance>;
 
 export type Entrance = {
