@@ -45,7 +45,7 @@ async function statusOf({state}: Folders): Promise<Status & {readonly exitCode: 
 	}
 }
 
-const sticky = (name: string, address: string) => `apiVersion: v1
+const serviceYaml = (name: string, address: string) => `apiVersion: v1
 kind: Service
 metadata: {name: ${name}, namespace: shop}
 spec: {clusterIP: ${address}, ports: [{port: 80}]}
@@ -65,7 +65,7 @@ test.serial('status tells what is in force, at a socket that is root’s alone a
 	const daemon = start(t, folders);
 	const status = await statusOf(folders);
 	t.is(status.exitCode, 0, JSON.stringify(status));
-	t.like(status, {pid: daemon.pid, nodeName: 'n1', services: 2, notWhole: [], problems: [], awaiting: []});
+	t.like(status, {pid: daemon.pid, nodeName: 'n1', services: 5, notWhole: [], problems: [], awaiting: []});
 	t.deepEqual(
 		status.sources.map(({name, complete}) => [name, complete]),
 		[
@@ -83,8 +83,8 @@ test.serial('status tells what is in force, at a socket that is root’s alone a
 
 test.serial('a Service that lost its claim, and one that is refused, are named with the reason', async (t) => {
 	const folders = copyObjects(t);
-	writeFileSync(join(folders.objects, 'a.yaml'), sticky('zoo', '10.96.0.10'));
-	writeFileSync(join(folders.objects, 'b.yaml'), sticky('bad', 'nonsense'));
+	writeFileSync(join(folders.objects, 'a.yaml'), serviceYaml('zoo', '10.96.0.10'));
+	writeFileSync(join(folders.objects, 'b.yaml'), serviceYaml('bad', 'nonsense'));
 	const daemon = start(t, folders);
 	const status = await statusOf(folders);
 	t.is(status.exitCode, 3);
@@ -119,14 +119,14 @@ test.serial('a watch shows a change, says that the daemon went away, and ends at
 	t.teardown(() => watch.kill('SIGKILL'));
 	const lines = createInterface(watch.stdout)[Symbol.asyncIterator]();
 	const next = async (): Promise<Status> => JSON.parse((await lines.next()).value ?? 'null');
-	t.is((await next()).services, 2);
-	writeFileSync(join(folders.objects, 'more.yaml'), sticky('more', '10.96.7.7'));
+	t.is((await next()).services, 5);
+	writeFileSync(join(folders.objects, 'more.yaml'), serviceYaml('more', '10.96.7.7'));
 	let seen = await next();
-	while (seen.services === 2) {
+	while (seen.services === 5) {
 		seen = await next();
 	}
 
-	t.like(seen, {services: 3, awaiting: []});
+	t.like(seen, {services: 6, awaiting: []});
 	const gone = once(watch.stderr.setEncoding('utf8'), 'data');
 	await end(daemon, 'SIGTERM');
 	t.regex(String(await gone), /^fairlead: the daemon went away; waiting for it to come back \(CONTROL_\w+\)\n$/);
