@@ -125,8 +125,8 @@ function withCounters(text: string): string {
 /** How many packets a stream is. */
 const countForwarded = `
 add table ip forwarded
-add chain ip forwarded packets { type filter hook forward priority -300; }
-add rule ip forwarded packets counter
+add chain ip forwarded seen { type filter hook forward priority -300; }
+add rule ip forwarded seen counter
 `;
 
 /** With this a connection is its first packet: all that follows is dropped before it meets a rule that is counted. */
