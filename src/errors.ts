@@ -10,9 +10,10 @@ const hints = {
 	WIRE_TOO_LONG: 'One netlink attribute holds at most 65,531 bytes. Send the set elements in several messages.',
 	WIRE_INVALID: 'The bytes are not what this kernel interface promises. Report it with the details and `uname -r`.',
 	// observe
-	HEALTH_ADDRESS: 'Write an address and a port, such as 0.0.0.0:10256 or [::]:10256.',
 	HEALTH_BIND:
 		'`ss -ltnp` shows who listens there; stop it, or choose another --healthz-bind-address. It is tried again every 5 s.',
+	METRICS_BIND:
+		'`ss -ltnp` shows who listens there; stop it, or choose another --metrics-bind-address. It is tried again every 5 s.',
 	// kernel
 	KERNEL_ADDON:
 		'Build the native addon with `npm run build`; it needs a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev).',
@@ -70,6 +71,8 @@ const hints = {
 		'One daemon serves a network namespace. Stop the other one first; `ss -lxp | grep @fairlead` shows its process.',
 	DAEMON_STATE_DIR: 'Name a folder that this user may create and write, with --state-dir.',
 	DAEMON_SOURCE: 'The source is opened again by itself. What it told before stays in force.',
+	HEALTH_CHECK_BIND:
+		'Load balancers take this node for dead. `ss -ltnp` shows who listens there; stop it. It is tried again by itself.',
 	DAEMON_BUG: 'This is a bug of Fairlead. What is in the kernel stays in force; report it with the log.',
 	// cli
 	CLI_USAGE: 'Run `fairlead --help`, or `fairlead <command> --help`, for what there is.',

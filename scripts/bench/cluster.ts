@@ -63,7 +63,10 @@ export function spareAddress(index: number): Address {
 /** What is there beside Services: this node, its address, and the range of cluster IPs. */
 export function* nodeObjects(): Generator<Change> {
 	const address = '172.31.1.1' as Address;
-	yield {verb: 'put', object: {kind: 'Node', name: nodeName, addresses: [address], podCidrs: [parsePrefix(podCidr)]}};
+	yield {
+		verb: 'put',
+		object: {kind: 'Node', name: nodeName, addresses: [address], podCidrs: [parsePrefix(podCidr)], leaving: false},
+	};
 	yield {verb: 'put', object: {kind: 'NodeAddress', address, interface: 'eth0'}};
 	yield {verb: 'put', object: {kind: 'ServiceCIDR', name: 'kubernetes', cidrs: [parsePrefix(serviceCidr)]}};
 }

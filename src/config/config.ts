@@ -28,6 +28,8 @@ export type Config = {
 	readonly minSyncPeriodMs: number;
 	/** Absent: health is served nowhere. */
 	readonly healthzBindAddress: BindAddress | undefined;
+	/** Absent: metrics are neither kept nor served. */
+	readonly metricsBindAddress: BindAddress | undefined;
 	readonly bindAddressHardFail: boolean;
 	/** Absolute path. */
 	readonly stateDir: string;
@@ -96,6 +98,7 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		syncPeriodMs: reader.required('syncPeriod', 0),
 		minSyncPeriodMs: reader.required('minSyncPeriod', 0),
 		healthzBindAddress: reader.optional('healthzBindAddress') ?? undefined,
+		metricsBindAddress: reader.optional('metricsBindAddress') ?? undefined,
 		bindAddressHardFail: reader.required('bindAddressHardFail', false),
 		stateDir: reader.required('stateDir', ''),
 		verbosity: reader.required('verbosity', 0),
@@ -139,7 +142,7 @@ function doubts({detectLocalMode, clusterCidrs, nodePortAddresses}: Unwarned): s
 }
 
 /** Settings whose empty text means something; an empty text of any other one means that it is not set. */
-const meaningfulEmpty: ReadonlySet<SettingName> = new Set(['healthzBindAddress', 'proxyMode']);
+const meaningfulEmpty: ReadonlySet<SettingName> = new Set(['healthzBindAddress', 'metricsBindAddress', 'proxyMode']);
 
 type Value<N extends SettingName> = z.output<(typeof schema)[N]>;
 

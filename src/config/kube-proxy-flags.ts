@@ -32,13 +32,13 @@ const refused: Readonly<Record<string, string>> = {
 	cleanup: 'cleaning up is a command of its own: run `fairlead cleanup`',
 	'init-only': 'there is nothing to prepare: run the daemon as it is',
 	'healthz-port': 'it is deprecated in kube-proxy: use --healthz-bind-address',
+	'metrics-port': 'it is deprecated in kube-proxy: use --metrics-bind-address',
 };
 
 const noMark = 'no packet mark is used';
 const noApi = 'no API server is asked';
 const noIpvs = 'there is no ipvs mode';
 const noSysctl = 'conntrack settings of the kernel are left as they are';
-const noMetrics = 'this version serves no metrics';
 const noEvents = 'this version sends no events';
 const ownLogs = 'one line of log per event goes to the standard error';
 
@@ -64,10 +64,8 @@ const unused: Readonly<Record<string, string>> = {
 	'conntrack-tcp-timeout-established': noSysctl,
 	'conntrack-udp-timeout': noSysctl,
 	'conntrack-udp-timeout-stream': noSysctl,
-	'metrics-bind-address': noMetrics,
-	'metrics-port': noMetrics,
-	'show-hidden-metrics-for-version': noMetrics,
-	profiling: noMetrics,
+	'show-hidden-metrics-for-version': 'no metric is hidden',
+	profiling: 'there is nothing to profile by HTTP: `node --cpu-prof` does that',
 	'feature-gates': 'there are no feature gates',
 	'oom-score-adj': 'the pod or unit that runs the daemon sets it',
 	'boot-id-file': noEvents,

@@ -46,6 +46,7 @@ export const schema = {
 	syncPeriod: text((value) => positive(parseDuration(value), 1), 'a duration above 0, such as 30s or 1m30s'),
 	minSyncPeriod: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more, such as 0s or 1s'),
 	healthzBindAddress: text(bindAddress, 'an address and a port such as 0.0.0.0:10256 or [::]:10256, or nothing'),
+	metricsBindAddress: text(bindAddress, 'an address and a port such as 127.0.0.1:10249 or [::1]:10249, or nothing'),
 	bindAddressHardFail: text(boolean, 'true or false'),
 	stateDir: text((value) => (value.startsWith('/') ? value : undefined), 'a path that starts with /'),
 	verbosity: text((value) => (/^\d{1,2}$/.test(value) ? Number(value) : undefined), 'a number from 0 to 99'),

@@ -54,3 +54,8 @@ export async function inTurns(clock: Clock, step: () => boolean): Promise<void> 
 		}
 	}
 }
+
+/** The shorter of two waits; undefined is one without end. */
+export function sooner(a: number | undefined, b: number | undefined): number | undefined {
+	return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}

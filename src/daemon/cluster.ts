@@ -14,12 +14,16 @@ const endpointsPerStep = 2000;
 export class Cluster {
 	readonly #world: WritableWorld = createWorld();
 	readonly #planner: Planner;
+	readonly #nodeName: string;
+	/** Whether a source ever told of a Node: one that tells of Services alone says nothing about this node. */
+	#toldOfNodes = false;
 	#touched: WritableTouched = nothingTouched();
 	#steps: Generator<PlanChange, void> | undefined;
 	#changes: PlanChange[] = [];
 
 	constructor(options: PlanOptions) {
 		this.#planner = new Planner(options);
+		this.#nodeName = options.nodeName;
 	}
 
 	/** What this node should do, as of the last {@link advance} that left nothing. */
@@ -32,8 +36,19 @@ export class Cluster {
 		return this.#world.services.size;
 	}
 
+	/** Whether this node stays in the cluster, shall go from it, or is not (or no longer) among the Nodes that are told of. */
+	get nodeState(): 'stays' | 'leaves' | 'unknown' {
+		const node = this.#world.nodes.get(this.#nodeName);
+		if (node === undefined) {
+			return this.#toldOfNodes ? 'unknown' : 'stays';
+		}
+
+		return node.leaving ? 'leaves' : 'stays';
+	}
+
 	/** Takes one change into the world; what it touches is planned by {@link advance}. */
 	take(change: Change): void {
+		this.#toldOfNodes ||= change.verb === 'put' && change.object.kind === 'Node';
 		reduce(this.#world, [change], this.#touched);
 	}
 

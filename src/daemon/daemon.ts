@@ -3,21 +3,23 @@ import {controlPath} from '../control/socket-file.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
 import {Conntrack} from '../kernel/conntrack.ts';
 import type {Family} from '../net/address.ts';
-import {printSocketAddress} from '../net/port.ts';
 import {printPrefix} from '../net/prefix.ts';
-import {serveHealth} from '../observe/health.ts';
 import {type Logger, type LogLevel, openLog} from '../observe/log.ts';
+import {serveAnswers} from './answers.ts';
 import {Bell} from './bell.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
 import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
 import {servedFamilies} from './families.ts';
-import {FlowFollower} from './flows.ts';
+import {FlowFollower, type FlowPass} from './flows.ts';
 import {Freshness} from './freshness.ts';
-import {type Condition, liveAnswer, newCondition, readyAnswer} from './health.ts';
+import {isHealthy, newCondition} from './health.ts';
+import {HealthChecks} from './health-checks.ts';
 import {Inbox} from './inbox.ts';
 import {lockNamespace} from './lock.ts';
+import {type DaemonMetrics, type MetricsParts, openMetrics} from './metrics.ts';
+import {unansweredRow} from './not-whole.ts';
 import {NotWholeLog} from './not-whole-log.ts';
 import {planOptions} from './options.ts';
 import {warnOfOtherProxies} from './other-proxies.ts';
@@ -39,6 +41,8 @@ export type DaemonParts = {
 	readonly dataplane: Dataplane;
 	readonly doors: readonly SourceDoor[];
 	readonly cluster: Cluster;
+	/** Those that this node serves. */
+	readonly families: readonly Family[];
 	readonly log: Logger;
 	readonly clock: Clock;
 };
@@ -80,9 +84,7 @@ export function openParts(config: Config, {version, families, controlPath}: Fact
 	const freshness = new Freshness(() => changes.ring());
 	return {
 		identity: {version, nodeName, mode: {name: mode.mode, because: mode.because}, families},
-		freshness,
-		changes,
-		controlPath,
+		...{families, freshness, changes, controlPath},
 		dataplane: openDataplane(families),
 		doors: sourceDoors(config, freshness, log),
 		cluster: new Cluster(planOptions(config, families)),
@@ -91,56 +93,58 @@ export function openParts(config: Config, {version, families, controlPath}: Fact
 	};
 }
 
-/** Runs sources, reconciler and health answers until `shutdown.stop`; then closes the dataplane. */
+/** Runs sources, reconciler and answers until `shutdown.stop`; then closes the dataplane. */
 export async function serveNode(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
 	const {dataplane, doors, cluster, log, clock} = parts;
+	const {syncPeriodMs: retryCeilingMs} = config;
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
-	serveAnswers(config, condition, parts, shutdown);
-	const status = new StatusKeeper({...parts, condition, undone: () => []});
-	const retryCeilingMs = config.syncPeriodMs;
-	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
-	const flows = new FlowFollower({door: new Conntrack(), log, clock, retryCeilingMs});
-	const reconciler = new Reconciler({
-		sources: doors.map(({name}) => name),
-		inbox,
-		cluster,
-		dataplane,
-		condition,
-		followers: [logFollower(log, () => cluster.serviceCount), new NotWholeLog(log, dataplane, clock), status, flows],
-		log,
-		clock,
-		retryCeilingMs,
-		minPeriodMs: config.minSyncPeriodMs,
-	});
+	const sources = doors.map(({name}) => name);
 	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
+	const {version} = parts.identity;
+	const metrics = await startMetrics(config, {...parts, version, sources, inbox, condition}, shutdown.stop);
+	const healthChecks = new HealthChecks({
+		...{log, clock, retryCeilingMs},
+		healthy: () => isHealthy(condition, clock.now(), retryCeilingMs),
+		bindFailed: () => metrics?.healthCheckBindFailed(),
+	});
+	metrics?.follow(healthChecks);
+	serveAnswers({...parts, config, condition, metrics}, shutdown);
+	const status = new StatusKeeper({...parts, condition, undone: () => healthChecks.problems.map(unansweredRow)});
+	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
+	const observe = (pass: FlowPass) => metrics?.flowsDeleted(pass);
+	const flows = new FlowFollower({door: new Conntrack(), log, clock, retryCeilingMs, observe});
+	const reconciler = new Reconciler({
+		...{sources, inbox, cluster, dataplane, condition, log, clock, retryCeilingMs},
+		followers: [
+			logFollower(log, () => cluster.serviceCount),
+			new NotWholeLog(log, dataplane, clock),
+			...[status, flows, healthChecks],
+			...(metrics?.followers ?? []),
+		],
+		minPeriodMs: config.minSyncPeriodMs,
+	});
 	const sweeping = flows.run(shutdown.stop, shutdown.force);
 	await reconciler.run(shutdown.stop, shutdown.force);
 	await Promise.all([...running, sweeping]);
+	healthChecks.close();
 	dataplane.close();
 }
 
-function serveAnswers(config: Config, condition: Condition, {log, clock}: DaemonParts, shutdown: Shutdown): void {
-	const {healthzBindAddress: bind, bindAddressHardFail, syncPeriodMs} = config;
-	if (bind === undefined) {
-		return;
+/** While sources read: loading takes a while. Undefined where metrics are served nowhere. */
+async function startMetrics(
+	{metricsBindAddress, mode}: Config,
+	parts: Omit<MetricsParts, 'mode'>,
+	signal: AbortSignal,
+): Promise<DaemonMetrics | undefined> {
+	if (metricsBindAddress === undefined) {
+		return undefined;
 	}
 
-	const live = () => liveAnswer(condition, clock.now(), syncPeriodMs, new Date(clock.wall()));
-	serveHealth(
-		{
-			address: printSocketAddress(bind.address, bind.port),
-			answers: {'/readyz': () => readyAnswer(condition), '/healthz': live, '/livez': live},
-			refused: (error) => {
-				log.error('nobody can ask for the health of the daemon', {error});
-				if (bindAddressHardFail) {
-					shutdown.end('the health address is taken, and --bind-address-hard-fail is set', 1);
-				}
-			},
-		},
-		shutdown.stop,
-	);
+	const metrics = await openMetrics({...parts, mode: mode.mode});
+	metrics.watchEventLoop(parts.clock, signal);
+	return metrics;
 }
 
 /** What an operator wants to read first: what runs, in which mode and why, as which node, with what. */

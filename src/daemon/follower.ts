@@ -29,6 +29,8 @@ type Failure = {readonly error: NetError; readonly full: boolean; readonly retry
 export type Follower = {
 	/** Something came in that no commit carried yet, at this moment. */
 	readonly queued?: (at: number) => void;
+	/** All that came in left the plan as it was: nothing waits any more, and there was nothing to commit. */
+	readonly unchanged?: (at: number) => void;
 	readonly committed?: (commit: Commit) => void;
 	/** What other processes did to our rules was undone. */
 	readonly mended?: (mended: Mended) => void;

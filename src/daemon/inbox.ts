@@ -10,6 +10,7 @@ export type Mail = {readonly source: SourceName; readonly changes: readonly Chan
  */
 export class Inbox {
 	readonly #clock: Clock;
+	readonly #listeners: ((mail: Mail) => void)[] = [];
 	#mail: Mail[] = [];
 	#wake: (() => void) | undefined;
 	#oldest: number | undefined;
@@ -21,6 +22,10 @@ export class Inbox {
 	push(mail: Mail): void {
 		this.#oldest ??= this.#clock.now();
 		this.#mail.push(mail);
+		for (const listener of this.#listeners) {
+			listener(mail);
+		}
+
 		this.#wake?.();
 	}
 
@@ -29,9 +34,19 @@ export class Inbox {
 		this.#wake?.();
 	}
 
+	/** Tells `listener` of all mail from now on, as it comes in. */
+	listen(listener: (mail: Mail) => void): void {
+		this.#listeners.push(listener);
+	}
+
 	/** When the oldest mail that nobody took came in, by the clock. */
 	get waitingSince(): number | undefined {
 		return this.#oldest;
+	}
+
+	/** What nobody took yet. */
+	get waiting(): readonly Mail[] {
+		return this.#mail;
 	}
 
 	/** All that came in since the last call. */

@@ -2,6 +2,7 @@ import type {NotWhole, Served} from '../control/status.ts';
 import type {Dataplane, Refusal, Takes} from '../dataplane/dataplane.ts';
 import {type Because, type Frontend, type FrontendKind, printServicePort} from '../plan/frontend.ts';
 import type {Plan, Unserved} from '../plan/plan.ts';
+import type {HealthCheckProblem} from './health-checks.ts';
 
 /** Some 20 µs of looking: asking the clock after each would take as long as the look. */
 const frontendsPerStep = 64;
@@ -77,6 +78,11 @@ export function missingRows({service, key}: Frontend, takes: Takes): NotWhole[] 
 /** What the kernel did not take of a Service. */
 export function refusedRow(service: string, {error}: Refusal): NotWhole {
 	return {service, what: 'its last change', because: `the kernel refused it: ${error.message} (${error.code})`};
+}
+
+/** What load balancers cannot ask of a Service. */
+export function unansweredRow({service, port, error}: HealthCheckProblem): NotWhole {
+	return {service, what: `health-check node port ${port}`, because: `${error.message} (${error.code})`};
 }
 
 function printBecause({object, field, decided}: Because): string {

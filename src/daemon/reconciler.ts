@@ -6,7 +6,7 @@ import type {PlanChange, StaleFlows} from '../plan/plan.ts';
 import {isEmptyChange} from '../plan/plan-change.ts';
 import {Backoff} from './backoff.ts';
 import {asNetError} from './bug.ts';
-import {type Clock, inTurns} from './clock.ts';
+import {type Clock, inTurns, sooner} from './clock.ts';
 import type {Cluster} from './cluster.ts';
 import type {Commit, Follower} from './follower.ts';
 import {type Condition, refusalName} from './health.ts';
@@ -188,10 +188,13 @@ export class Reconciler {
 	}
 
 	async #update(change: PlanChange | undefined, began: number, signal: AbortSignal): Promise<void> {
-		const {cluster, dataplane} = this.#parts;
+		const {cluster, dataplane, clock} = this.#parts;
 		if (change !== undefined && !isEmptyChange(change)) {
 			this.#owe(change.staleFlows);
 			this.#committed(await dataplane.update(cluster.plan, change, signal), began, change);
+		} else {
+			const at = clock.now();
+			this.#tell((follower) => follower.unchanged?.(at));
 		}
 	}
 
@@ -294,8 +297,4 @@ export class Reconciler {
 		condition.awaiting = this.#first ? [...sources, 'first sync'] : sources;
 		condition.retryAt = this.#syncAt;
 	}
-}
-
-function sooner(a: number | undefined, b: number | undefined): number | undefined {
-	return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

@@ -82,6 +82,8 @@ export type Node = {
 	readonly podCidrs: readonly Prefix[];
 	/** Label topology.kubernetes.io/zone. */
 	readonly zone?: string | undefined;
+	/** Whether it is being deleted, or the cluster autoscaler is about to: load balancers shall turn away from it. */
+	readonly leaving: boolean;
 };
 
 export type ServiceCidr = {readonly kind: 'ServiceCIDR'; readonly name: string; readonly cidrs: readonly Prefix[]};

@@ -1,5 +1,5 @@
 import type {EndpointSlice, Service} from '../model/objects.ts';
-import type {Address, Family} from '../net/address.ts';
+import {type Address, type Family, familyOf} from '../net/address.ts';
 import {mergeEndpoints} from './endpoints.ts';
 import type {NodeView} from './node.ts';
 import type {HealthCheck} from './plan.ts';
@@ -7,7 +7,8 @@ import type {HealthCheck} from './plan.ts';
 /**
  * The health check of a LoadBalancer Service with external policy Local: how many distinct addresses on this node
  * are ready, over all ports. Terminating stand-ins never count, so that load balancers turn away while they still
- * answer. Source: kube-proxy, HealthCheckNodePort and LocalEndpoints.
+ * answer. A family in which the Service has no cluster IP has no count: nobody answers there.
+ * Source: kube-proxy, HealthCheckNodePort and LocalEndpoints, in one proxier for each family.
  */
 export function planHealthCheck(
 	service: Service,
@@ -19,8 +20,12 @@ export function planHealthCheck(
 		return undefined;
 	}
 
-	const count = (family: Family) => readyHere(service, slices, family, node).size;
-	return {port, namespace, name, localEndpoints: {IPv4: count('IPv4'), IPv6: count('IPv6')}};
+	const localEndpoints: Partial<Record<Family, number>> = {};
+	for (const family of service.clusterIps.map(familyOf)) {
+		localEndpoints[family] = readyHere(service, slices, family, node).size;
+	}
+
+	return {port, namespace, name, localEndpoints};
 }
 
 function readyHere(service: Service, slices: readonly EndpointSlice[], family: Family, node: NodeView): Set<Address> {

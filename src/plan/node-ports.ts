@@ -7,9 +7,13 @@ import type {PlanOptions} from './options.ts';
 /** An address of this node, and who said so. */
 export type NodeIp = {readonly address: Address; readonly because: Because};
 
-/** The addresses of one family that answer node ports, each with its reason; and what was asked for and cannot be. */
+/**
+ * The addresses of one family that answer node ports, each with its reason; whether those are all of the node's; and
+ * what was asked for and cannot be.
+ */
 export type NodePortAddresses = {
 	readonly addresses: readonly NodeIp[];
+	readonly all: boolean;
 	readonly unserved: readonly Because[];
 };
 
@@ -40,7 +44,8 @@ export function nodePortAddresses(
 
 	const usable = found.filter(({address}) => !isLoopback(address));
 	const addresses = usable.sort((a, b) => (a.address < b.address ? -1 : 1));
-	return {addresses, unserved: unservedOf(asked, addresses.length, options.nodeName, family)};
+	const all = asked.prefixes.some(({bits}) => bits === 0);
+	return {addresses, all, unserved: unservedOf(asked, addresses.length, options.nodeName, family)};
 }
 
 /** What the option asks for in one family. */

@@ -1,7 +1,7 @@
 import type {Node, ObjectKey, Service} from '../model/objects.ts';
 import {isSame} from '../model/same.ts';
 import type {World} from '../model/world.ts';
-import {type Address, type Family, familyOf} from '../net/address.ts';
+import {type Address, type Family, familyOf, parseAddress} from '../net/address.ts';
 import {collapsePrefixes} from '../net/prefix.ts';
 import {clusterIpMasquerade, type Masquerade, planDetector} from './masquerade.ts';
 import {type NodeIp, type NodePortAddresses, nodePortAddresses} from './node-ports.ts';
@@ -17,6 +17,7 @@ export type NodeView = {
 	readonly nodeIps: readonly NodeIp[];
 	readonly nodePorts: Readonly<Record<Family, NodePortAddresses>>;
 	readonly clusterIps: Readonly<Record<Family, Masquerade>>;
+	readonly healthCheckAddresses: readonly Address[];
 	readonly plan: NodePlan;
 };
 
@@ -28,16 +29,18 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 		IPv4: clusterIpMasquerade(options, detector, 'IPv4'),
 		IPv6: clusterIpMasquerade(options, detector, 'IPv6'),
 	};
+	const nodePorts = {
+		IPv4: nodePortAddresses(world, options, nodeIps, 'IPv4'),
+		IPv6: nodePortAddresses(world, options, nodeIps, 'IPv6'),
+	};
 	return {
 		name: options.nodeName,
 		zone: node?.zone,
 		families: options.families,
 		nodeIps,
-		nodePorts: {
-			IPv4: nodePortAddresses(world, options, nodeIps, 'IPv4'),
-			IPv6: nodePortAddresses(world, options, nodeIps, 'IPv6'),
-		},
+		nodePorts,
 		clusterIps,
+		healthCheckAddresses: options.families.flatMap((family) => listenAddresses(nodePorts[family], family)),
 		plan: {
 			serviceCidrs: collapsePrefixes([...world.serviceCidrs.values()].flatMap(({cidrs}) => cidrs)),
 			detector,
@@ -45,6 +48,13 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 			addresses: nodeIps.map(({address}) => address),
 		},
 	};
+}
+
+const wildcards: Readonly<Record<Family, Address>> = {IPv4: parseAddress('0.0.0.0'), IPv6: parseAddress('::')};
+
+/** Source: kube-proxy, newServiceHealthServer: the addresses of node ports, or all of the family at once. */
+function listenAddresses({all, addresses}: NodePortAddresses, family: Family): readonly Address[] {
+	return all ? [wildcards[family]] : addresses.map(({address}) => address);
 }
 
 /** Source: kube-proxy, bindAddress; else the Node's first address of each family, internal ones before external ones. */

@@ -26,7 +26,7 @@ export type HealthCheck = {
 	readonly namespace: string;
 	readonly name: string;
 	/** Distinct ready addresses on this node: each family is asked on its own address, and answers for itself. */
-	readonly localEndpoints: Readonly<Record<Family, number>>;
+	readonly localEndpoints: Readonly<Partial<Record<Family, number>>>;
 };
 
 /** Flows to `frontend`'s address whose reply comes from none of `serving` are stale once the change is in the kernel. UDP only. */
@@ -40,6 +40,8 @@ export type Plan = {
 	readonly frontends: ReadonlyMap<FrontendKey, Frontend>;
 	readonly node: NodePlan;
 	readonly healthChecks: ReadonlyMap<number, HealthCheck>;
+	/** Where health checks answer: `0.0.0.0` and `::` for every address of a family, else those that answer node ports. */
+	readonly healthCheckAddresses: readonly Address[];
 	/** Services that are not served as written, by `namespace/name`: which part of them, and why. */
 	readonly unserved: ReadonlyMap<string, readonly Unserved[]>;
 };
@@ -50,6 +52,7 @@ export type PlanChange = {
 	readonly touched: ReadonlySet<FrontendKey>;
 	/** Whether `plan.node` differs from before. */
 	readonly node: boolean;
+	/** Whether `plan.healthChecks` or `plan.healthCheckAddresses` differ from before. */
 	readonly healthChecks: boolean;
 	/** `namespace/name` of the Services whose entry in `plan.unserved` came, went or changed. */
 	readonly unserved: ReadonlySet<string>;

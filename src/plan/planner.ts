@@ -21,7 +21,10 @@ export class Planner {
 	readonly #frontends: Claims<FrontendKey, Frontend>;
 	readonly #healthChecks: Claims<number, HealthCheck>;
 	readonly #unserved = new Map<string, readonly Unserved[]>();
-	readonly #plan: {node: NodePlan} & Omit<Plan, 'node'>;
+	readonly #plan: {node: NodePlan; healthCheckAddresses: Plan['healthCheckAddresses']} & Omit<
+		Plan,
+		'node' | 'healthCheckAddresses'
+	>;
 	/** Services still to plan, those included that a caller of {@link steps} gave up before. */
 	#queue: readonly ObjectKey[] = [];
 	#next = 0;
@@ -36,6 +39,7 @@ export class Planner {
 			frontends: this.#frontends.held,
 			node: this.#node.plan,
 			healthChecks: this.#healthChecks.held,
+			healthCheckAddresses: this.#node.healthCheckAddresses,
 			unserved: this.#unserved,
 		};
 	}
@@ -87,6 +91,11 @@ export class Planner {
 		if (!isSame(before.plan, after.plan)) {
 			this.#plan.node = after.plan;
 			edit.node = true;
+		}
+
+		if (!isSame(before.healthCheckAddresses, after.healthCheckAddresses)) {
+			this.#plan.healthCheckAddresses = after.healthCheckAddresses;
+			edit.healthChecks = true;
 		}
 
 		const affected = affectedServices(world, before, after);

@@ -45,6 +45,7 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 		syncPeriodMs: 30_000,
 		minSyncPeriodMs: 0,
 		healthzBindAddress: {address: '0.0.0.0', port: 10_256},
+		metricsBindAddress: {address: '127.0.0.1', port: 10_249},
 		bindAddressHardFail: false,
 		stateDir: '/run/fairlead',
 		verbosity: 2,
@@ -66,8 +67,9 @@ test('an empty text means "not set", as a DaemonSet with an empty variable gives
 	t.is(empty.stateDir, '/run/fairlead');
 });
 
-test('an empty health address is served nowhere', (t) => {
+test('an empty health or metrics address is served nowhere', (t) => {
 	t.is(config({'healthz-bind-address': ''}).healthzBindAddress, undefined);
+	t.is(config({'metrics-bind-address': ''}).metricsBindAddress, undefined);
 });
 
 test('the health address may be IPv6 in brackets', (t) => {
@@ -110,6 +112,8 @@ const wrong: readonly [flag: string, value: string][] = [
 	['healthz-bind-address', 'localhost:10256'],
 	['healthz-bind-address', '0.0.0.0:0'],
 	['healthz-bind-address', '::1:10256'],
+	['metrics-bind-address', '10249'],
+	['metrics-bind-address', '127.0.0.1:65536'],
 	['iptables-sync-period', '0s'],
 	['iptables-sync-period', '30'],
 	['iptables-min-sync-period', '-1s'],

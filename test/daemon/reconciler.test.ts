@@ -1,7 +1,7 @@
 import test, {type ExecutionContext} from 'ava';
 import {Cluster} from '../../src/daemon/cluster.ts';
 import type {Commit} from '../../src/daemon/follower.ts';
-import {type Condition, liveAnswer, newCondition, readyAnswer} from '../../src/daemon/health.ts';
+import {type Condition, isHealthy, isReady, newCondition} from '../../src/daemon/health.ts';
 import {Inbox} from '../../src/daemon/inbox.ts';
 import {Reconciler} from '../../src/daemon/reconciler.ts';
 import {logFollower} from '../../src/daemon/report.ts';
@@ -93,12 +93,12 @@ test('nothing is written before every source told all it knows; then one full sy
 	await say(web, db, {verb: 'synced', source: 'files', complete: true});
 	t.deepEqual(dataplane.calls, []);
 	t.deepEqual(condition.awaiting, ['source nodeAddresses', 'first sync']);
-	t.false(readyAnswer(condition).ok);
+	t.false(isReady(condition));
 	inbox.push({source: 'nodeAddresses', changes: [{verb: 'synced', source: 'nodeAddresses', complete: true}]});
 	await clock.settle();
 	t.deepEqual(dataplane.calls, ['sync and prune']);
 	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey]);
-	t.true(readyAnswer(condition).ok);
+	t.true(isReady(condition));
 	t.is(clock.timers, 0, 'an idle daemon sets no timer');
 });
 
@@ -157,7 +157,7 @@ test('a commit that fails is mended by a full sync after a growing wait; what co
 	const error = new NetError('KERNEL_REFUSED', 'send a batch');
 	dataplane.failures.push(error, error);
 	await say(db);
-	t.false(readyAnswer(condition).ok);
+	t.false(isReady(condition));
 	await say(put(service('other', '10.96.0.3')));
 	t.deepEqual(dataplane.calls, ['sync and prune', `update ${dbKey}`]);
 	await clock.advance(100);
@@ -167,7 +167,7 @@ test('a commit that fails is mended by a full sync after a growing wait; what co
 	await clock.advance(1);
 	t.deepEqual(dataplane.calls.slice(2), ['sync and prune', 'sync and prune']);
 	t.deepEqual([...dataplane.kernel.keys()], [webKey, dbKey, '10.96.0.3 TCP 80']);
-	t.true(readyAnswer(condition).ok);
+	t.true(isReady(condition));
 	t.is(lines.filter((line) => line.includes('KERNEL_REFUSED')).length, 2);
 });
 
@@ -215,7 +215,7 @@ test('a Service that the kernel refuses is named once, others go on, and it is t
 	dataplane.refusing.add('shop/web:http');
 	await say(web);
 	await synced();
-	t.true(readyAnswer(condition).ok, 'one bad Service does not make the node unready');
+	t.true(isReady(condition), 'one bad Service does not make the node unready');
 	t.deepEqual([...condition.refused.keys()], ['shop/web:http']);
 	await say(db);
 	t.deepEqual([...dataplane.kernel.keys()], [dbKey]);
@@ -288,10 +288,10 @@ test('a wall clock that jumps delays no commit and makes no daemon look dead', a
 		dataplane.failures.push(new NetError('KERNEL_REFUSED', 'send a batch'));
 		await say(put(service('db', `10.96.1.${before}`)));
 		t.is(dataplane.calls.length, before + 1, 'at once');
-		t.true(liveAnswer(condition, clock.now(), 30_000, new Date(clock.wall())).ok);
+		t.true(isHealthy(condition, clock.now(), 30_000));
 		await clock.advance(1000);
 		t.is(dataplane.calls.at(-1), 'sync and prune', 'and tried again in time');
-		t.true(readyAnswer(condition).ok);
+		t.true(isReady(condition));
 	}
 });
 
@@ -397,10 +397,10 @@ test('what cannot be mended is mended by a full sync after a wait, as any commit
 	dataplane.failures.push(new NetError('NFT_REFUSED', 'add a rule'));
 	dataplane.edit(webKey);
 	await clock.settle();
-	t.false(readyAnswer(condition).ok);
+	t.false(isReady(condition));
 	await clock.advance(100);
 	t.deepEqual(dataplane.calls.slice(2), ['sync and prune']);
-	t.true(readyAnswer(condition).ok);
+	t.true(isReady(condition));
 	t.deepEqual([...dataplane.kernel.keys()], [webKey]);
 });
 

@@ -162,6 +162,13 @@ test("a Node's internal addresses come before its external ones, and host names 
 	t.deepEqual(node({}, {podCIDR: '10.128.0.0/24'}).podCidrs.map(printPrefix), ['10.128.0.0/24']);
 });
 
+test('a Node that is being deleted, or that the cluster autoscaler is about to delete, is leaving', (t) => {
+	t.false(node({}, {taints: [{key: 'node.kubernetes.io/unreachable', effect: 'NoExecute'}]}).leaving);
+	t.true(node({}, {taints: [{key: 'other'}, {key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule'}]}).leaving);
+	const metadata = {name: 'here', deletionTimestamp: '2026-11-23T10:00:00Z'};
+	t.true(parse('Node', {...nodeJson(), metadata}).leaving);
+});
+
 test('a ServiceCIDR keeps its prefixes', (t) => {
 	const json = {apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: {name: 'kubernetes'}};
 	const parsed = parse('ServiceCIDR', {...json, spec: {cidrs: ['10.96.0.0/12', 'fd00::/108']}});

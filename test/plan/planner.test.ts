@@ -188,12 +188,38 @@ test('a health check counts the distinct ready addresses of this node, over all 
 		{ports: [buildEndpointPort(8080), buildEndpointPort(8081, 'admin')]},
 	);
 	t.true(put(buildService('shop/web', {...balanced, ports}), slice).healthChecks);
-	const expected = {port: 32_000, namespace: 'shop', name: 'web', localEndpoints: {IPv4: 2, IPv6: 0}};
+	const expected = {port: 32_000, namespace: 'shop', name: 'web', localEndpoints: {IPv4: 2}};
 	t.deepEqual([...plan.healthChecks], [[32_000, expected]]);
 	t.true(put(buildService('shop/web', {...balanced, ports, healthCheckNodePort: 32_001}), slice).healthChecks);
 	t.deepEqual([...plan.healthChecks.keys()], [32_001]);
 	t.true(remove('Service', 'shop/web').healthChecks);
 	t.is(plan.healthChecks.size, 0);
+});
+
+test('a health check counts in the families in which the Service has a cluster IP', (t) => {
+	const slice = buildSlice('shop/web', [buildLocalEndpoint('fd01::1')]);
+	const counts = (...clusterIps: string[]) =>
+		planOf([buildService('shop/web', {...balanced, clusterIps}), slice]).healthChecks.get(32_000)?.localEndpoints;
+	t.deepEqual(counts('10.96.0.10'), {IPv4: 0});
+	t.deepEqual(counts('10.96.0.10', 'fd00::a'), {IPv4: 0, IPv6: 1});
+});
+
+test('health checks answer on the addresses of node ports, and follow them as they change', (t) => {
+	const {put, plan} = follow();
+	t.deepEqual(plan.healthCheckAddresses as unknown, []);
+	t.true(put(buildNode({addresses: ['172.31.1.1', 'fd02::1']})).healthChecks);
+	t.deepEqual(plan.healthCheckAddresses as unknown, ['172.31.1.1', 'fd02::1']);
+	t.false(put(buildNode({addresses: ['172.31.1.1', 'fd02::1'], zone: 'a'})).healthChecks);
+	t.true(put(buildNode({addresses: ['172.31.1.2', 'fd02::1']})).healthChecks);
+	t.deepEqual(plan.healthCheckAddresses as unknown, ['172.31.1.2', 'fd02::1']);
+});
+
+test('where all addresses of a family answer node ports, health checks listen on all at once', (t) => {
+	const addresses = (...nodePortAddresses: ('all' | 'primary')[]) =>
+		planOf([buildNode()], {nodePortAddresses}).healthCheckAddresses as unknown;
+	t.deepEqual(addresses(), ['0.0.0.0', '::']);
+	t.deepEqual(addresses('primary', 'all'), ['0.0.0.0', '::']);
+	t.deepEqual(planOf([], {nodePortAddresses: [], families: ['IPv4']}).healthCheckAddresses as unknown, ['0.0.0.0']);
 });
 
 test('there is a health check only for type LoadBalancer with external policy Local and a port', (t) => {

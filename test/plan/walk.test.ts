@@ -42,8 +42,9 @@ function entries<K extends string | number, V>(map: ReadonlyMap<K, V>) {
 }
 
 /** A plan as a value: maps in the order of their keys. */
-function sorted({frontends, healthChecks, unserved, node}: Plan) {
-	return {frontends: entries(frontends), healthChecks: entries(healthChecks), unserved: entries(unserved), node};
+function sorted({frontends, healthChecks, healthCheckAddresses, unserved, node}: Plan) {
+	const maps = {frontends: entries(frontends), healthChecks: entries(healthChecks), unserved: entries(unserved)};
+	return {...maps, healthCheckAddresses, node};
 }
 
 testProp(
@@ -69,10 +70,11 @@ testProp(
 		const planner = new Planner(options);
 		const copy = new Map<FrontendKey, Omit<Frontend, 'because'>>();
 		const withoutReasons = ({because: _, ...frontend}: Frontend) => frontend;
-		let [node, unserved, healthChecks] = [
+		let [node, unserved, healthChecks, healthCheckAddresses] = [
 			{...planner.plan.node},
 			new Map(planner.plan.unserved),
 			new Map(planner.plan.healthChecks),
+			planner.plan.healthCheckAddresses,
 		];
 		const follow = (change: PlanChange) => {
 			for (const key of change.touched) {
@@ -86,6 +88,7 @@ testProp(
 
 			node = change.node ? {...planner.plan.node} : node;
 			healthChecks = change.healthChecks ? new Map(planner.plan.healthChecks) : healthChecks;
+			healthCheckAddresses = change.healthChecks ? planner.plan.healthCheckAddresses : healthCheckAddresses;
 			unserved = new Map([
 				...unserved,
 				...[...change.unserved].map((key) => [key, planner.plan.unserved.get(key) ?? []] as const),
@@ -101,6 +104,7 @@ testProp(
 			t.deepEqual(entries(copy), entries(new Map(frontends)));
 			t.deepEqual(node, planner.plan.node);
 			t.deepEqual(entries(healthChecks), entries(planner.plan.healthChecks));
+			t.deepEqual(healthCheckAddresses, planner.plan.healthCheckAddresses);
 			t.deepEqual(
 				entries(unserved).filter(([, rows]) => rows.length > 0),
 				entries(planner.plan.unserved),

@@ -108,17 +108,19 @@ type NodeParts = {
 	readonly addresses?: readonly string[];
 	readonly podCidrs?: readonly string[];
 	readonly zone?: string;
+	readonly leaving?: boolean;
 };
 
 /** The node `here` with the address 172.31.1.1, but for what `parts` say. */
 export function buildNode(parts: NodeParts = {}, name = thisNode): Node {
-	const {addresses = ['172.31.1.1'], podCidrs = [], zone} = parts;
+	const {addresses = ['172.31.1.1'], podCidrs = [], zone, leaving = false} = parts;
 	return {
 		kind: 'Node',
 		name,
 		addresses: addresses.map(parseAddress) as readonly Address[],
 		podCidrs: podCidrs.map(parsePrefix),
 		...(zone !== undefined && {zone}),
+		leaving,
 	};
 }
 

@@ -65,5 +65,5 @@ export const buildNodePlan = (parts: Partial<NodePlan> = {}): NodePlan => ({
 
 export function buildPlan(frontends: readonly Frontend[], node: NodePlan = buildNodePlan()): Plan {
 	const byKey = new Map(frontends.map((frontend) => [frontend.key, frontend]));
-	return {frontends: byKey, node, healthChecks: new Map(), unserved: new Map()};
+	return {frontends: byKey, node, healthChecks: new Map(), healthCheckAddresses: [], unserved: new Map()};
 }

@@ -1,0 +1,90 @@
+import type {Config} from '../config/config.ts';
+import {printConfig} from '../config/print.ts';
+import type {Family} from '../net/address.ts';
+import {jsonReply, type Reply, textReply} from '../observe/http.ts';
+import {serveHttp} from '../observe/http-paths.ts';
+import type {Logger} from '../observe/log.ts';
+import type {Clock} from './clock.ts';
+import type {Cluster} from './cluster.ts';
+import {type Condition, healthzAnswer, liveAnswer, readyAnswer} from './health.ts';
+import type {DaemonMetrics} from './metrics.ts';
+import type {Shutdown} from './shutdown.ts';
+
+type Parts = {
+	readonly config: Config;
+	readonly families: readonly Family[];
+	readonly condition: Condition;
+	readonly cluster: Pick<Cluster, 'nodeState'>;
+	/** Absent where metrics are served nowhere. */
+	readonly metrics: DaemonMetrics | undefined;
+	readonly log: Logger;
+	readonly clock: Clock;
+};
+
+/** Serves health for probes and load balancers, and metrics for scrapes, until `shutdown.stop`. */
+export function serveAnswers(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
+	serveHealth(parts, shutdown);
+	serveMetrics(parts, shutdown);
+}
+
+function serveHealth(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
+	const {config, condition, cluster, families, metrics, log, clock} = parts;
+	const {healthzBindAddress: bind, bindAddressHardFail, syncPeriodMs} = config;
+	if (bind === undefined) {
+		return;
+	}
+
+	const facts = () => ({condition, families, syncPeriodMs, at: {now: clock.now(), wall: clock.wall()}});
+	const counted = (path: 'healthz' | 'livez', reply: Reply) => {
+		metrics?.probed(path, reply);
+		return reply;
+	};
+	serveHttp(
+		{
+			...{what: 'health', code: 'HEALTH_BIND', bind, clock},
+			answers: {
+				'/readyz': () => readyAnswer(condition),
+				'/healthz': () => counted('healthz', healthzAnswer(facts(), isEligible(cluster, condition))),
+				'/livez': () => counted('livez', liveAnswer(facts())),
+			},
+			refused: (error) => {
+				log.error('nobody can ask for the health of the daemon', {error});
+				if (bindAddressHardFail) {
+					shutdown.end('the health address is taken, and --bind-address-hard-fail is set', 1);
+				}
+			},
+		},
+		shutdown.stop,
+	);
+}
+
+/** While the daemon starts, its Node may be among what is still to come. */
+function isEligible({nodeState}: Pick<Cluster, 'nodeState'>, {awaiting}: Condition): boolean {
+	return nodeState === 'stays' || (nodeState === 'unknown' && awaiting.length > 0);
+}
+
+function serveMetrics({config, metrics, log, clock}: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
+	const {metricsBindAddress: bind, bindAddressHardFail} = config;
+	if (bind === undefined || metrics === undefined) {
+		return;
+	}
+
+	serveHttp(
+		{
+			...{what: 'metrics', code: 'METRICS_BIND', bind, clock},
+			answers: {
+				'/metrics': async () => await metrics.answer(),
+				'/healthz': () => textReply(200, 'ok'),
+				'/proxyMode': () => textReply(200, config.mode.mode),
+				'/configz': () => jsonReply(200, printConfig(config)),
+			},
+			refused: (error) => {
+				log.error('nobody can ask for metrics', {error});
+				if (bindAddressHardFail) {
+					shutdown.end('the metrics address is taken, and --bind-address-hard-fail is set', 1);
+				}
+			},
+		},
+		shutdown.stop,
+	);
+}
