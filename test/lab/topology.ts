@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {addresses, type HostName} from './addresses.ts';
 import {Host} from './host.ts';
 import type {Serve} from './requests.ts';
@@ -47,6 +48,10 @@ export async function buildLab(): Promise<Lab> {
 	return {hosts, end: async () => void (await Promise.all(started.map((host) => host.end())))};
 }
 
+/** The kernel's bound on ICMP errors of all kinds to anybody; a namespace's own since 6.11, the machine's before. */
+const errorRate = {'net.ipv4.icmp_msgs_per_sec': '1000000', 'net.ipv4.icmp_msgs_burst': '100000'} as const;
+const hasErrorRate = existsSync('/proc/sys/net/ipv4/icmp_msgs_per_sec');
+
 /** Set in each namespace before it has any link. */
 const sysctls = {
 	'net.ipv4.conf.all.rp_filter': '0',
@@ -55,6 +60,7 @@ const sysctls = {
 	'net.ipv4.ping_group_range': '0 0', // root may have ping sockets, of both families
 	'net.ipv4.icmp_ratelimit': '0', // each of a hundred refused probes must hear its port-unreachable
 	'net.ipv6.icmp.ratelimit': '0',
+	...(hasErrorRate && errorRate),
 	'net.netfilter.nf_conntrack_udp_timeout': '2', // flows of probes are forgotten before their ports come round again
 	'net.netfilter.nf_conntrack_udp_timeout_stream': '2',
 } as const;
