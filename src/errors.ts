@@ -48,6 +48,15 @@ const hints = {
 	FILE_INVALID:
 		'The last good version stays in force. Mend the file at the line named; to delete its objects, delete the file.',
 	FILE_DUPLICATE: 'Keep the object in one of the two places; the one that was read first stays in force until then.',
+	// apiserver
+	API_CONFIG:
+		'Name a kubeconfig that works with `kubectl --kubeconfig`, or run as a Pod with a service account token mounted.',
+	API_UNREACHABLE:
+		'What was told before stays in force, and it is tried again. `curl -k SERVER/livez` from this node shows whether it is reached.',
+	API_REFUSED:
+		'What was told before stays in force, and it is tried again. For 401 look at the token, for 403 at the ClusterRole, else at the API server.',
+	API_INVALID:
+		'What it was about stays as it was. Something between this node and the API server may change or cut what it says.',
 	// dataplane
 	NFT_UNKNOWN:
 		'The table holds something that Fairlead did not write. `nft list table ip fairlead` shows it; a sync removes it.',

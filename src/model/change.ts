@@ -15,7 +15,7 @@ export type Change =
 
 /**
  * A source of changes: batches in the order in which they happened, without end until the signal it was made
- * with is aborted. A source repeats nothing it has said, keeps no second copy of the cluster, and never
- * reports a deletion it only inferred from partial knowledge.
+ * with is aborted. A source keeps no second copy of the cluster, never reports a deletion it only inferred from
+ * partial knowledge, and repeats nothing it has said unless it has to read everything anew.
  */
 export type Source = AsyncIterable<readonly Change[]>;
