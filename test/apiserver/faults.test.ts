@@ -95,6 +95,23 @@ test('an API server that answers with errors is asked less and less often, and n
 	t.deepEqual(deletions(api), []);
 });
 
+test('after a watch that lived for half a minute the next failure waits the shortest time again', async (t) => {
+	const {double, api} = await follow(t);
+	double.faults.refuse.push({match: '/services?', times: 2, status: statusOf(500, 'etcdserver: request timed out')});
+	double.watchOf('services').cut();
+	for (const delay of [500, 1000, 2000]) {
+		await api.clock.expire(delay);
+	}
+
+	await double.untilWatched('services');
+	api.clock.elapse(30_000);
+	double.watchOf('services').cut();
+	await api.clock.expire(500);
+	double.store.put(serviceJson({}, {name: 'new'}));
+	await api.untilInForce('Service shop/new');
+	t.is(api.problems.size, 0);
+});
+
 test('a version that is no longer kept: everything is listed anew, and only what is gone is deleted, at its end', async (t) => {
 	const {double, api} = await follow(t);
 	double.store.put(serviceJson({}, {name: 'other'}));
