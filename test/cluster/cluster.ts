@@ -103,11 +103,24 @@ export class Cluster {
 		return {status: response.statusCode, headers: response.headers, body: await text(response)};
 	}
 
-	/** @throws Error when the API server does not take it */
+	/**
+	 * Asks again while an address or a port of a Service that was just deleted is not free yet: a watch tells of the
+	 * deletion first.
+	 *
+	 * @throws Error when the API server does not take it
+	 */
 	async create(path: string, object: object): Promise<void> {
-		const {status, body} = await this.request('POST', path, object);
-		if (status !== 201) {
-			throw new Error(`the API server took no ${path}: ${status} ${body}`);
+		for (let attempt = 1; ; attempt++) {
+			const {status, body} = await this.request('POST', path, object);
+			if (status === 201) {
+				return;
+			}
+
+			if (attempt === 50 || !/provided (?:port|IP) is already allocated/.test(body)) {
+				throw new Error(`the API server took no ${path}: ${status} ${body}`);
+			}
+
+			await setTimeout(100);
 		}
 	}
 
