@@ -19,16 +19,20 @@ export class FlowLedger {
 		const key = keyOf(flows);
 		const before = this.#known.get(key);
 		this.#known.set(key, flows);
-		if (before === undefined || !includes(flows.serving, before.serving)) {
+		if (before === undefined || before.serving.length === 0 || !includes(flows.serving, before.serving)) {
 			this.#owed.add(key);
 		}
 	}
 
-	/** Rules were missing or wrong for a while: flows to any of `frontends` may have begun that no rule would make. */
+	/**
+	 * Rules were missing or wrong for a while: flows to any of `frontends` may have begun that no rule would make. One
+	 * that has backends of which no commit told yet is left to that commit: until then all its flows would be stale.
+	 */
 	doubt(frontends: Iterable<Frontend>): void {
-		for (const {key, address, protocol, port} of frontends) {
-			if (protocol === 'UDP') {
-				this.#known.set(key, this.#known.get(key) ?? {address, protocol, port, serving: nobody});
+		for (const {key, address, protocol, port, target} of frontends) {
+			const known = this.#known.get(key);
+			if (protocol === 'UDP' && (known !== undefined || target.kind !== 'backends')) {
+				this.#known.set(key, known ?? {address, protocol, port, serving: nobody});
 				this.#owed.add(key);
 			}
 		}

@@ -79,10 +79,34 @@ test('a frontend without backends is forgotten after its look, and looked at whe
 	t.is(ledger.owed, 1);
 });
 
+test('a frontend that gets backends during the look at it without any is looked at again', (t) => {
+	const ledger = settled(a);
+	ledger.tell(buildStaleFlows(dns));
+	const taken = ledger.take();
+	ledger.tell(buildStaleFlows(dns, a));
+	ledger.settle(taken);
+	t.deepEqual(ledger.take(), [buildStaleFlows(dns, a)]);
+});
+
+function frontend(address: string, protocol: 'TCP' | 'UDP', kind: 'backends' | 'reject' = 'reject'): Frontend {
+	const target = kind === 'backends' ? {kind, backends: []} : {kind};
+	return {key: `${address} ${protocol} 53`, address, protocol, port: 53, target} as unknown as Frontend;
+}
+
 test('in doubt every UDP frontend is looked at, those without backends too', (t) => {
 	const ledger = settled(a);
-	const frontend = (address: string, protocol: 'TCP' | 'UDP') =>
-		({key: `${address} ${protocol} 53`, address, protocol, port: 53}) as Frontend;
-	ledger.doubt([frontend('10.96.0.10', 'UDP'), frontend('10.96.0.11', 'UDP'), frontend('10.96.0.12', 'TCP')]);
+	ledger.doubt([
+		frontend('10.96.0.10', 'UDP', 'backends'),
+		frontend('10.96.0.11', 'UDP'),
+		frontend('10.96.0.12', 'TCP'),
+	]);
 	t.deepEqual(ledger.take(), [buildStaleFlows(dns, a), buildStaleFlows('10.96.0.11:53')]);
+});
+
+test('in doubt a frontend with backends that no commit told of keeps its flows until one does', (t) => {
+	const ledger = new FlowLedger();
+	ledger.doubt([frontend('10.96.0.10', 'UDP', 'backends')]);
+	t.deepEqual(ledger.take(), []);
+	ledger.tell(buildStaleFlows(dns, a));
+	t.deepEqual(ledger.take(), [buildStaleFlows(dns, a)]);
 });
