@@ -108,6 +108,7 @@ export async function serveNode(config: Config, parts: DaemonParts, shutdown: Sh
 		...{log, clock, retryCeilingMs},
 		healthy: () => isHealthy(condition, clock.now(), retryCeilingMs),
 		bindFailed: () => metrics?.healthCheckBindFailed(),
+		changed: () => parts.changes.ring(),
 	});
 	metrics?.follow(healthChecks);
 	serveAnswers({...parts, config, condition, metrics}, shutdown);

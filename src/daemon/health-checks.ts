@@ -13,6 +13,8 @@ type Parts = {
 	readonly retryCeilingMs: number;
 	/** Called at each attempt to listen that failed. */
 	readonly bindFailed: () => void;
+	/** Called when {@link HealthChecks.problems} says something else by itself, not by a commit. */
+	readonly changed: () => void;
 };
 
 /** A Service whose health nobody can ask for on one address. */
@@ -27,17 +29,20 @@ export class HealthChecks implements Follower {
 	#addresses: readonly Address[] = [];
 	#following = false;
 
-	constructor({log, bindFailed, ...rest}: Parts) {
+	constructor({log, bindFailed, changed, ...rest}: Parts) {
 		this.#parts = {
 			...rest,
 			refused: (check, error, again) => {
 				bindFailed();
 				if (!again) {
+					changed();
 					log.error('load balancers cannot ask for the health of a Service', {service: serviceOf(check), error});
 				}
 			},
-			mended: (check, address) =>
-				log.info('load balancers can ask for the health of a Service again', {service: serviceOf(check), address}),
+			mended: (check, address) => {
+				changed();
+				log.info('load balancers can ask for the health of a Service again', {service: serviceOf(check), address});
+			},
 		};
 	}
 

@@ -63,6 +63,16 @@ export class StatusKeeper implements Follower {
 		this.#from.changes.ring();
 	}
 
+	/** It may have settled what the kernel refused. */
+	mended(): void {
+		this.#from.changes.ring();
+	}
+
+	/** Nothing waits any more. */
+	unchanged(): void {
+		this.#from.changes.ring();
+	}
+
 	failed(): void {
 		this.#inForceAt = undefined;
 		this.#from.changes.ring();

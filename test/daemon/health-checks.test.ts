@@ -20,11 +20,14 @@ function check(name: string, port: number, localEndpoints: HealthCheck['localEnd
 function start(t: ExecutionContext) {
 	const clock = new FakeClock(1);
 	const {log, lines} = memoryLog();
-	const state = {healthy: true, failures: 0};
+	const state = {healthy: true, failures: 0, changes: 0};
 	const checks = new HealthChecks({
 		...{log, clock, retryCeilingMs: 1000, healthy: () => state.healthy},
 		bindFailed: () => {
 			state.failures++;
+		},
+		changed: () => {
+			state.changes++;
 		},
 	});
 	t.teardown(() => checks.close());
@@ -185,12 +188,14 @@ test('a port in use is told once, counted at each try, and answered as soon as i
 	await clock.advance(100);
 	t.is(state.failures, 2);
 	t.is(lines.filter((line) => line.includes('HEALTH_CHECK_BIND')).length, 1);
+	t.is(state.changes, 1, 'whoever watches the status is told once');
 	server.close();
 	await once(server, 'close');
 	await clock.advance(200);
 	t.is((await ask(port)).status, 200);
 	t.deepEqual(checks.problems, []);
 	t.true(lines.at(-1)?.includes('again'));
+	t.is(state.changes, 2, 'and when it is answered');
 	t.is(clock.timers, 0);
 });
 

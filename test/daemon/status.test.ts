@@ -44,7 +44,7 @@ function start(t: ExecutionContext) {
 	const parts = {sources, inbox, cluster, dataplane, condition, followers: [keeper], log, clock, retryCeilingMs};
 	void new Reconciler({...parts, minPeriodMs: 0}).run(stop.signal, stop.signal);
 	const handlers = controlHandlers({status: keeper, clock});
-	return {clock, dataplane, files, addresses, freshness, handlers};
+	return {clock, dataplane, files, addresses, freshness, handlers, keeper};
 }
 
 type Rig = ReturnType<typeof start>;
@@ -211,4 +211,21 @@ test('a watch tells the state, then each change, at most twice a second, and not
 	t.true(told.length - before <= 4, `${told.length - before} for a second of changes`);
 	stop.abort();
 	await watching;
+});
+
+test('a watch is told when a mend settled something, and when nothing waits any more', async (t) => {
+	const rig = start(t);
+	const stop = new AbortController();
+	t.teardown(() => stop.abort());
+	for (const settled of [() => rig.keeper.mended(), () => rig.keeper.unchanged()]) {
+		let isTold = false;
+		void rig.keeper.changed(stop.signal).then(() => {
+			isTold = true;
+		});
+		await rig.clock.settle();
+		t.false(isTold);
+		settled();
+		await rig.clock.settle();
+		t.true(isTold);
+	}
 });
