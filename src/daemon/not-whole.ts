@@ -56,7 +56,7 @@ export class Survey {
 export function unservedRows(rows: readonly Unserved[]): NotWhole[] {
 	return rows.map(({service, key, because}) => ({
 		service: printServicePort(service),
-		what: key ?? 'the whole',
+		what: key ?? 'a part of it',
 		because: printBecause(because),
 	}));
 }
