@@ -104,7 +104,10 @@ export class Mender {
 		const {dataplane, wake} = this.#parts;
 		try {
 			for await (const edit of dataplane.watch(signal)) {
-				heard();
+				if (edit.by !== undefined) {
+					heard(); // what was missed is told by a watch that may hear nothing
+				}
+
 				this.#edit ??= edit;
 				this.#edits++;
 				wake();

@@ -112,3 +112,21 @@ test('when the watch fails that is told, and it is opened again after a growing 
 	await edit();
 	t.is(mender.dueMs, 0);
 });
+
+test('a watch that tells what was missed and fails is opened again after growing waits all the same', async (t) => {
+	const dataplane = new FakeDataplane();
+	let opened = 0;
+	dataplane.watch = async function* () {
+		opened++;
+		yield {what: 'more than could be followed, or heard'};
+		throw new NetError('KERNEL_REFUSED', 'wait for a netlink socket');
+	};
+	const {clock} = await start(t, dataplane);
+	await clock.advance(100);
+	await clock.advance(200);
+	t.is(opened, 3);
+	await clock.advance(399);
+	t.is(opened, 3);
+	await clock.advance(1);
+	t.is(opened, 4);
+});
