@@ -57,8 +57,8 @@ async function attemptDump(
 	check: DumpCheck,
 	signal: AbortSignal | undefined,
 ): Promise<Message[][] | undefined> {
-	using socket = open();
 	try {
+		using socket = open();
 		numberMessages(request, 1, messageFlags.request | messageFlags.dump);
 		socket.send([request]);
 		return await readAnswers(socket, check, signal);

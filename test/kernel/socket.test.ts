@@ -85,6 +85,26 @@ test.serial('a socket that is closed leaves no descriptor behind', async (t) => 
 	t.is(descriptors(), before);
 });
 
+test.serial('a dump for which no socket can be opened leaves none of its check open', async (t) => {
+	let isOpen = false;
+	const check = () => {
+		isOpen = true;
+		return {
+			accepts: () => true,
+			forgives: () => false,
+			close: () => {
+				isOpen = false;
+			},
+		};
+	};
+	const open = () => {
+		t.true(isOpen, 'the check listens before the request is sent');
+		throw new NetError('KERNEL_REFUSED', 'open a netlink socket: EMFILE');
+	};
+	await t.throwsAsync(collect(dump(open, linksRequest, undefined, check)), {code: 'KERNEL_REFUSED'});
+	t.false(isOpen);
+});
+
 test.serial('a dump brings every link, and the control messages at its end are left out', async (t) => {
 	const links = await collect(dump(() => new NetlinkSocket('route'), linksRequest));
 	t.true(links.length > 0);
