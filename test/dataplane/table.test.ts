@@ -1,9 +1,14 @@
 import test from 'ava';
+import {guardAdded, guardRemoved} from '../../src/dataplane/nftables/guard.ts';
 import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
 import type {TableForm} from '../../src/dataplane/nftables/open.ts';
 import {parsePrefix} from '../../src/net/prefix.ts';
 import type {Frontend} from '../../src/plan/frontend.ts';
 import type {NodePlan, PlanChange} from '../../src/plan/plan.ts';
+import {encodeMessage} from '../../src/wire/body.ts';
+import {messageFlags} from '../../src/wire/message.ts';
+import {nftables} from '../../src/wire/nftables.ts';
+import {Writer} from '../../src/wire/writer.ts';
 import {FakeNftables} from '../support/fake-nftables.ts';
 import {buildFrontend, buildNodePlan, buildPlan} from '../support/frontends.ts';
 import {tableText} from '../support/table-text.ts';
@@ -162,6 +167,21 @@ test('nothing is pruned until all that is known was told, and what was kept keep
 	await dataplane.update(buildPlan([more, web]), touched([web]), signal);
 	await dataplane.sync(buildPlan([more]), true, signal);
 	t.is(await tableText(kernel, 'IPv4'), await fresh([more]));
+});
+
+test('a guard that the kernel refused is made by the next sync', async (t) => {
+	const kernel = new FakeNftables({persist: false});
+	const [guard, plain] = [guardAdded('IPv4'), guardRemoved('IPv4')];
+	const writer = new Writer(64);
+	const header = {type: nftables.table.new, flags: messageFlags.request | messageFlags.create, sequence: 0};
+	encodeMessage(writer, header, nftables.table.layout, {family: 2, name: 'fairlead-guard'});
+	t.true(kernel.commitAsAnother(writer.written()), 'a table of its name, which nobody owns');
+	const dataplane = start(kernel);
+	await dataplane.sync(buildPlan([web]), true, signal);
+	t.true(kernel.commitAsAnother(plain));
+	await dataplane.sync(buildPlan([web]), true, signal);
+	t.true(kernel.tables.includes('2 fairlead-guard'));
+	t.true(kernel.commitAsAnother(guard), 'it has the flags of an owner');
 });
 
 test('where a table cannot persist without its owner, a guard keeps conntrack on while we live', async (t) => {

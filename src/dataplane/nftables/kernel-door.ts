@@ -82,8 +82,8 @@ export class KernelDoor implements Door {
 
 	async guard(on: boolean): Promise<void> {
 		if (on !== this.#guarded) {
-			await this.#kernel.commit(on ? guardAdded(this.#family) : guardRemoved(this.#family));
-			this.#guarded = on;
+			const refusals = await this.#kernel.commit(on ? guardAdded(this.#family) : guardRemoved(this.#family));
+			this.#guarded = refusals.length === 0 ? on : this.#guarded; // what was refused is tried at the next sync
 		}
 	}
 
