@@ -63,8 +63,9 @@ export class FlowFollower implements Follower {
 			this.#ledger.tell(flows);
 		}
 
-		if (change === undefined && !first && outcome.operations > 0) {
-			this.#ledger.doubt(plan.frontends.values()); // a full sync that found something to mend
+		const isCompared = change === undefined || outcome.compared === true;
+		if (isCompared && !first && outcome.operations > 0) {
+			this.#ledger.doubt(plan.frontends.values()); // everything was compared, and something was found to mend
 		}
 
 		this.#call();

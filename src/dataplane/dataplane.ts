@@ -16,6 +16,8 @@ export type Outcome = {
 	readonly refused: readonly Refusal[];
 	/** What was there under our name and could not be used: made anew, with the reason, for people. */
 	readonly rebuilt?: readonly string[];
+	/** Whether an update met what it did not expect, and everything was compared: rules may have been missing. */
+	readonly compared?: boolean;
 };
 
 export type Refusal = {readonly service: ServicePortName | undefined; readonly error: NetError};

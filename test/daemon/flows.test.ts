@@ -167,6 +167,20 @@ test('a full sync that had something to mend has every frontend looked at; one t
 	t.deepEqual(kernel.left, []);
 });
 
+test('a change that found rules missing and compared everything has every frontend looked at', async (t) => {
+	const {clock, follower, kernel} = start(t);
+	follower.committed(commit([buildStaleFlows(dns, b)], {full: true, first: true}));
+	await clock.settle();
+	kernel.add({to: dns, by: dns});
+	const change = commit([]);
+	follower.committed(change);
+	await clock.settle();
+	t.is(kernel.left.length, 1, 'one that found all as it was does not');
+	follower.committed({...change, outcome: {...change.outcome, compared: true}});
+	await clock.settle();
+	t.deepEqual(kernel.left, []);
+});
+
 test('told to stop, it finishes the pass at work and begins no other', async (t) => {
 	const {clock, follower, kernel, stop, running} = start(t, new FakeConntrack([{to: dns, by: a}]));
 	kernel.meanwhile = () => {

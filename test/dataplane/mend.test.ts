@@ -174,6 +174,22 @@ test('a table that is not known yet, or never was, is synced', async (t) => {
 	await following;
 });
 
+test('a table that is gone before anybody hears of it is made by the next change, which says that it compared all', async (t) => {
+	const {kernel, dataplane, mend, texts, right, end} = await start(editedPlan);
+	const change = {touched: new Set([web.key]), node: false, healthChecks: false, unserved: new Set<string>()};
+	kernel.commitAsAnother(encode([{verb: 'delete', kind: 'table'}], 'IPv4'));
+	const more = buildFrontend({target: '10.128.0.1! 10.128.1.1'});
+	const others = [...editedPlan.frontends.values()].filter(({key}) => key !== web.key);
+	const outcome = await dataplane.update(buildPlan([more, ...others]), {...change, staleFlows: []}, signal);
+	t.true(outcome.compared);
+	t.true(outcome.operations > 50, `${outcome.operations} operations: all of it`);
+	t.is((await mend()).operations, 0, 'nothing is left to mend');
+	const back = await dataplane.update(editedPlan, {...change, staleFlows: []}, signal);
+	t.is(back.compared, undefined);
+	t.deepEqual(await texts(), right);
+	await end();
+});
+
 test('where all tables are owned nobody is listened to', async (t) => {
 	const kernel = new FakeNftables();
 	const dataplane = new NftablesDataplane({kernel});

@@ -147,6 +147,7 @@ export class NftablesDataplane implements Dataplane {
 			operations: outcomes.reduce((sum, {operations}) => sum + operations, 0),
 			refused: outcomes.flatMap(({refused}) => refused),
 			...(rebuilt.length > 0 && {rebuilt}),
+			...(outcomes.some(({compared}) => compared) && {compared: true}),
 		};
 	}
 }

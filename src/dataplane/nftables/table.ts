@@ -86,17 +86,21 @@ export class Table {
 	async update(plan: Plan, change: PlanChange, signal: AbortSignal): Promise<Outcome> {
 		const state = this.#state;
 		if (state === undefined) {
-			return await this.sync(plan, this.#prune, signal);
+			return await this.#compare(plan, signal);
 		}
 
 		this.#state = undefined; // should this throw, nobody knows what the kernel has
 		const sum = new Sum();
 		if (!(await unlessVanished(async () => await this.#update(state, plan, change, sum, signal)))) {
-			return await this.sync(plan, this.#prune, signal);
+			return await this.#compare(plan, signal);
 		}
 
 		this.#state = state;
 		return sum;
+	}
+
+	async #compare(plan: Plan, signal: AbortSignal): Promise<Outcome> {
+		return {...(await this.sync(plan, this.#prune, signal)), compared: true};
 	}
 
 	/**
