@@ -129,7 +129,7 @@ export class FlowFollower implements Follower {
 				await this.#sweep(family, frontends, force);
 			} catch (caught) {
 				this.#ledger.restore(frontends);
-				waitMs ||= this.#failed(caught, force);
+				waitMs = Math.max(waitMs, this.#failed(caught, force));
 			}
 		}
 
