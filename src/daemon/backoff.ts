@@ -9,17 +9,18 @@ const firstMs = 100;
  */
 export class Backoff {
 	readonly #clock: Clock;
-	readonly #ceilingMs: number;
+	readonly #ceilingMs: () => number;
 	#failures = 0;
 
-	constructor(clock: Clock, ceilingMs: number) {
+	/** @param ceilingMs a function where it may change meanwhile */
+	constructor(clock: Clock, ceilingMs: number | (() => number)) {
 		this.#clock = clock;
-		this.#ceilingMs = ceilingMs;
+		this.#ceilingMs = typeof ceilingMs === 'number' ? () => ceilingMs : ceilingMs;
 	}
 
 	/** Milliseconds to wait after one more failure. */
 	next(): number {
-		const whole = Math.min(this.#ceilingMs, firstMs * 2 ** Math.min(this.#failures, 30));
+		const whole = Math.min(this.#ceilingMs(), firstMs * 2 ** Math.min(this.#failures, 30));
 		this.#failures++;
 		return whole * (0.5 + this.#clock.random() / 2);
 	}

@@ -28,9 +28,9 @@ export type ReconcilerParts = {
 	readonly followers: readonly Follower[];
 	readonly log: Logger;
 	readonly clock: Clock;
-	/** The longest wait before a failed commit is tried again. */
+	/** The longest wait before a failed commit is tried again. Read at each failure. */
 	readonly retryCeilingMs: number;
-	/** The least time between the end of one commit and the start of the next. */
+	/** The least time between the end of one commit and the start of the next. Read at each commit. */
 	readonly minPeriodMs: number;
 };
 
@@ -64,7 +64,7 @@ export class Reconciler {
 	constructor(parts: ReconcilerParts) {
 		this.#parts = parts;
 		this.#intake = new Intake(parts.sources, parts.cluster, parts.log);
-		this.#backoff = new Backoff(parts.clock, parts.retryCeilingMs);
+		this.#backoff = new Backoff(parts.clock, () => parts.retryCeilingMs);
 		const {dataplane, log, clock, inbox} = parts;
 		this.#mender = new Mender({dataplane, log, clock, wake: () => inbox.wake()});
 		this.#tellAwaiting();

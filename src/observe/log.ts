@@ -16,8 +16,8 @@ export type Logger = Readonly<Record<LogLevel, Write>> & {
 };
 
 type LogOptions = {
-	/** Lines less urgent than this are left out; `info` when absent. */
-	readonly level?: LogLevel;
+	/** Lines less urgent than this are left out; `info` when absent. A function is asked at each line. */
+	readonly level?: LogLevel | (() => LogLevel);
 	/** File descriptor; standard error (2) when absent, so that standard output is free for a command's result. */
 	readonly fd?: number;
 	/** Colours and one line of text instead of JSON; when absent, whether `fd` is a terminal. */
@@ -35,11 +35,11 @@ export async function openLog({level = 'info', fd = 2, pretty = isatty(fd)}: Log
 }
 
 /** A log that writes each line as JSON to `destination`. */
-export function logTo(destination: DestinationStream, level: LogLevel): Logger {
+export function logTo(destination: DestinationStream, level: LogLevel | (() => LogLevel)): Logger {
 	return fromPino(
 		pino(
 			{
-				level,
+				level: 'trace', // what is left out is decided here, so that it can change while children live
 				base: null, // one process a container: pid and host name say nothing
 				timestamp: stdTimeFunctions.isoTime,
 				formatters: {level: (label) => ({level: label})},
@@ -47,6 +47,7 @@ export function logTo(destination: DestinationStream, level: LogLevel): Logger {
 			},
 			destination,
 		),
+		typeof level === 'string' ? () => level : level,
 	);
 }
 
@@ -60,18 +61,23 @@ export const silentLog: Logger = {
 	with: () => silentLog,
 };
 
-function fromPino(log: pino.Logger): Logger {
+const byUrgency: readonly LogLevel[] = ['error', 'warn', 'info', 'debug', 'trace'];
+
+function fromPino(log: pino.Logger, threshold: () => LogLevel): Logger {
 	const write =
 		(level: LogLevel): Write =>
-		(message, fields = {}) =>
-			log[level](fields, message);
+		(message, fields = {}) => {
+			if (byUrgency.indexOf(level) <= byUrgency.indexOf(threshold())) {
+				log[level](fields, message);
+			}
+		};
 	return {
 		error: write('error'),
 		warn: write('warn'),
 		info: write('info'),
 		debug: write('debug'),
 		trace: write('trace'),
-		with: (fields) => fromPino(log.child(fields)),
+		with: (fields) => fromPino(log.child(fields), threshold),
 	};
 }
 

@@ -23,6 +23,8 @@ type Rig = {
 	readonly condition: Condition;
 	readonly commits: readonly Commit[];
 	readonly lines: readonly string[];
+	/** What a configuration file may change under way. */
+	readonly pace: {retryCeilingMs: number; minPeriodMs: number};
 	readonly say: (...changes: readonly Change[]) => Promise<void>;
 	readonly synced: (complete?: boolean) => Promise<void>;
 	readonly stop: () => Promise<void>;
@@ -46,9 +48,15 @@ function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
 		logFollower(log, () => cluster.serviceCount),
 		{committed: (commit: Commit) => commits.push(commit)},
 	];
+	const pace = {retryCeilingMs: 1000, minPeriodMs};
 	const reconciler = new Reconciler({
 		...{sources, inbox, cluster, dataplane, condition, followers, log, clock},
-		...{retryCeilingMs: 1000, minPeriodMs},
+		get retryCeilingMs() {
+			return pace.retryCeilingMs;
+		},
+		get minPeriodMs() {
+			return pace.minPeriodMs;
+		},
 	});
 	const stop = new AbortController();
 	const running = reconciler.run(stop.signal, new AbortController().signal);
@@ -58,7 +66,7 @@ function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
 		await clock.settle();
 	};
 	return {
-		...{clock, inbox, dataplane, condition, commits, lines},
+		...{clock, inbox, dataplane, condition, commits, lines, pace},
 		say: async (...changes) => await push('files', changes),
 		synced: async (complete = true) => {
 			await push('nodeAddresses', [{verb: 'synced', source: 'nodeAddresses', complete: true}]);
@@ -293,6 +301,25 @@ test('a wall clock that jumps delays no commit and makes no daemon look dead', a
 		t.is(dataplane.calls.at(-1), 'sync and prune', 'and tried again in time');
 		t.true(isReady(condition));
 	}
+});
+
+test('another least time holds from the next commit on, another ceiling from the next failure on', async (t) => {
+	const {say, synced, clock, dataplane, pace} = start(t);
+	await synced();
+	pace.minPeriodMs = 500;
+	await say(web);
+	await say(db);
+	t.is(dataplane.calls.length, 2, 'the first sync and the first change');
+	await clock.advance(500);
+	t.is(dataplane.calls.length, 3);
+	pace.minPeriodMs = 0;
+	pace.retryCeilingMs = 150;
+	dataplane.failures.push(...Array.from({length: 10}, () => new NetError('NFT_REFUSED', 'commit')));
+	await clock.advance(500);
+	await say(put(service('other', '10.96.0.3')));
+	const before = dataplane.calls.length;
+	await clock.advance(1000);
+	t.is(dataplane.calls.length - before, 7, 'after 100 ms, then each 150');
 });
 
 test('the commit in flight is finished before the daemon ends, and no other begins', async (t) => {

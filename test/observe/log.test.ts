@@ -30,6 +30,19 @@ test('lines below the level are left out', (t) => {
 	);
 });
 
+test('a level that changes while the log lives changes what its children leave out too', (t) => {
+	let level: LogLevel = 'info';
+	const lines: string[] = [];
+	const log = logTo({write: (line) => lines.push(JSON.parse(line).msg)}, () => level);
+	const child = log.with({source: 'files'});
+	child.debug('no');
+	level = 'debug';
+	child.debug('yes');
+	level = 'error';
+	log.info('no');
+	t.deepEqual(lines, ['yes']);
+});
+
 test('a log with fields puts them on each of its lines', (t) => {
 	const {log, lines} = memoryLog();
 	log.with({source: 'files'}).info('read', {file: 'a.yaml'});
