@@ -36,7 +36,10 @@ const hints = {
 	EXEC_MISSING: 'Install the tool, or put it in a directory of PATH; /usr/sbin and /sbin are searched too.',
 	EXEC_FAILED: 'The details hold the exit code and what the tool wrote to stderr.',
 	// config
-	CONFIG_INVALID: 'Run `fairlead run --help` for what the flag takes.',
+	CONFIG_INVALID:
+		'Run `fairlead run --help` for what a flag takes; src/config/README.md lists the fields of the file. A daemon that runs keeps what it had.',
+	CONFIG_UNREADABLE: 'Check the path of --config and its permissions. A daemon that runs keeps what it had.',
+	CONFIG_UNWRITABLE: 'Name a file in a folder that this user may write.',
 	// model
 	OBJECT_INVALID:
 		'Compare the field with the Kubernetes API reference, or with `kubectl get -o yaml` of an object that works.',

@@ -71,8 +71,8 @@ async function measure({mix, turns: isWatched}: ToSubject & {kind: 'measure'}): 
 		followers: [],
 		log: await openLog({level: 'error'}),
 		clock: systemClock,
-		retryCeilingMs: 1000,
-		minPeriodMs: 0,
+		retryCeilingMs: () => 1000,
+		minPeriodMs: () => 0,
 	});
 	const stop = new AbortController();
 	void reconciler.run(stop.signal, stop.signal);

@@ -39,12 +39,13 @@ Examples:
   fairlead plan --objects cluster.yaml | nft -c -f -
   fairlead plan --objects cluster.yaml --hostname-override worker-2 --node-addresses 192.0.2.2,2001:db8::2
   fairlead plan --objects cluster.yaml -o json | jq '.notInForce'
+  fairlead plan --config /var/lib/kube-proxy/config.conf --objects cluster.yaml
 
 Comments at the top of the text name what is not in force, and why. Objects that are refused are named on the
 standard error, and the exit code is 1.`;
 
 async function printPlan(flags: PlanFlags, command: Command, {out, err}: Terminal): Promise<number> {
-	const config = await readConfig(command);
+	const {config} = await readConfig(command);
 	const addresses = flags.nodeAddresses === undefined ? undefined : parseAddresses(flags.nodeAddresses);
 	const [{openDataplane}, {planOnce}] = await Promise.all([
 		import('../daemon/dataplanes.ts'),

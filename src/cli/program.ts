@@ -52,7 +52,8 @@ Examples:
   fairlead plan --objects cluster.yaml             print what would be sent to the kernel
   fairlead run --help                              every flag of the daemon
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 (status) not all is in force as written.`;
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 (status) not all is in force as written,
+(run) the configuration file says what only another start can follow.`;
 
 /** Runs one command line and returns its exit code. Whatever goes wrong is printed, never thrown. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

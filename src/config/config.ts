@@ -1,11 +1,37 @@
-import type {z} from 'zod';
 import {NetError} from '../errors.ts';
 import type {Address} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
-import {foreignFlag} from './kube-proxy-flags.ts';
+import type {ConfigContent} from './file.ts';
+import {type ForeignFlag, foreignFlag} from './kube-proxy-flags.ts';
 import {type ModeChoice, modeOfNobody} from './mode.ts';
-import {type BindAddress, type DetectLocalMode, type NodePortAddress, schema} from './schema.ts';
-import {environmentName, type SettingName, settings} from './settings.ts';
+import {printProblem} from './problem.ts';
+import type {BindAddress, DetectLocalMode, NodePortAddress} from './schema.ts';
+import {type ConfigSources, SettingReader} from './setting-reader.ts';
+import type {SettingName} from './settings.ts';
+import {unusedFields, unusedSettings} from './unused.ts';
+
+/** Source: component-base, config/v1alpha1, ClientConnectionConfiguration. */
+type ClientConnection = {
+	/** Path of a kubeconfig; absent: the pod's own service account. */
+	readonly kubeconfig: string | undefined;
+	/** Media types; absent: as the client library has it. */
+	readonly acceptContentTypes: string | undefined;
+	readonly contentType: string;
+	/** Requests a second; below 0 there is no limit. */
+	readonly qps: number;
+	readonly burst: number;
+};
+
+/** Zero leaves the kernel's value as it is. Source: k8s.io/kube-proxy, config/v1alpha1, KubeProxyConntrackConfiguration. */
+type ConntrackSettings = {
+	readonly maxPerCore: number;
+	readonly min: number;
+	readonly tcpEstablishedTimeoutMs: number;
+	readonly tcpCloseWaitTimeoutMs: number;
+	readonly tcpBeLiberal: boolean;
+	readonly udpTimeoutMs: number;
+	readonly udpStreamTimeoutMs: number;
+};
 
 /** Everything an operator can set, checked. Frozen: one value for the life of the process. */
 export type Config = {
@@ -35,20 +61,15 @@ export type Config = {
 	readonly stateDir: string;
 	/** As kube-proxy's -v. */
 	readonly verbosity: number;
+	/** How the API server is reached; nothing uses it yet. */
+	readonly clientConnection: ClientConnection;
+	/** The API server's address, above what the kubeconfig says; nothing uses it yet. */
+	readonly master: string | undefined;
+	/** What the kernel's connection tracking should be set to; nothing uses it yet. */
+	readonly conntrack: ConntrackSettings;
 	/** What the operator should know about the settings, a sentence each. */
 	readonly warnings: readonly string[];
 };
-
-/** Where settings come from. The later ones win: defaults, environment, flags. */
-export type ConfigSources = {
-	/** Text of each flag that was given, by its name without dashes; a list flag given twice is joined by a comma. */
-	readonly flags: ReadonlyMap<string, string>;
-	readonly environment: Readonly<Record<string, string | undefined>>;
-	readonly hostname: string;
-};
-
-/** What is wrong with one setting. */
-type ConfigProblem = {readonly setting: string; readonly value: string | undefined; readonly wanted: string};
 
 /**
  * The configuration that the sources make together.
@@ -57,28 +78,35 @@ type ConfigProblem = {readonly setting: string; readonly value: string | undefin
  * `details.problems` are the same as `ConfigProblem`s
  */
 export function resolveConfig(sources: ConfigSources): Config {
-	const reader = new SettingReader(sources);
+	const {file = noFile} = sources;
+	const reader = new SettingReader(sources, file.fields);
 	const foreign = [...sources.flags.keys()].flatMap((flag) => foreignFlag(flag) ?? []);
-	for (const {flag, because} of foreign.filter(({fate}) => fate === 'refused')) {
-		reader.problems.push({setting: `--${flag}`, value: sources.flags.get(flag), wanted: `no such flag: ${because}`});
-	}
-
 	const config = readConfig(reader, sources.hostname);
 	checkTogether(config, reader);
-	if (reader.problems.length > 0) {
-		throw new NetError('CONFIG_INVALID', `use ${reader.problems.map(printProblem).join('; ')}`, {
-			problems: reader.problems,
-		});
+	const problems = [...refusedFlags(foreign, sources), ...file.problems, ...reader.problems];
+	if (problems.length > 0) {
+		throw new NetError('CONFIG_INVALID', `use ${problems.map(printProblem).join('; ')}`, {problems});
 	}
 
-	const unused = foreign.filter(({fate}) => fate === 'unused');
-	const warnings = [...unused.map(({flag, because}) => `--${flag} is not used: ${because}`), ...doubts(config)];
+	const warnings = [
+		...file.warnings,
+		...foreign.map(({flag, because}) => `--${flag} is not used: ${because}`),
+		...unusedSettings(reader),
+		...unusedFields(file.fields, reader),
+		...doubts(config),
+	];
 	return Object.freeze({...config, warnings});
 }
 
-/** `--flag "value" (wanted: …)`. */
-function printProblem({setting, value, wanted}: ConfigProblem): string {
-	return `${setting}${value === undefined ? '' : ` ${JSON.stringify(value)}`} (wanted: ${wanted})`;
+const noFile: ConfigContent = {fields: new Map(), problems: [], warnings: []};
+
+function refusedFlags(foreign: readonly ForeignFlag[], {flags}: ConfigSources) {
+	const refused = foreign.filter(({fate}) => fate === 'refused');
+	return refused.map(({flag, because}) => ({
+		setting: `--${flag}`,
+		value: flags.get(flag),
+		wanted: `no such flag: ${because}`,
+	}));
 }
 
 type Unwarned = Omit<Config, 'warnings'>;
@@ -102,6 +130,31 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		bindAddressHardFail: reader.required('bindAddressHardFail', false),
 		stateDir: reader.required('stateDir', ''),
 		verbosity: reader.required('verbosity', 0),
+		clientConnection: readClientConnection(reader),
+		master: reader.optional('master'),
+		conntrack: readConntrack(reader),
+	};
+}
+
+function readClientConnection(reader: SettingReader): ClientConnection {
+	return {
+		kubeconfig: reader.optional('kubeconfig'),
+		acceptContentTypes: reader.optional('acceptContentTypes'),
+		contentType: reader.required('contentType', ''),
+		qps: reader.required('qps', 0),
+		burst: reader.required('burst', 0),
+	};
+}
+
+function readConntrack(reader: SettingReader): ConntrackSettings {
+	return {
+		maxPerCore: reader.required('conntrackMaxPerCore', 0),
+		min: reader.required('conntrackMin', 0),
+		tcpEstablishedTimeoutMs: reader.required('conntrackTcpEstablishedTimeout', 0),
+		tcpCloseWaitTimeoutMs: reader.required('conntrackTcpCloseWaitTimeout', 0),
+		tcpBeLiberal: reader.required('conntrackTcpBeLiberal', false),
+		udpTimeoutMs: reader.required('conntrackUdpTimeout', 0),
+		udpStreamTimeoutMs: reader.required('conntrackUdpStreamTimeout', 0),
 	};
 }
 
@@ -110,18 +163,20 @@ function specified(address: Address | undefined): Address | undefined {
 }
 
 /** Rules that bind two settings. */
-function checkTogether(config: Unwarned, {problems}: SettingReader): void {
-	const needs = (setting: string, wanted: string) => problems.push({setting, value: undefined, wanted});
+function checkTogether(config: Unwarned, reader: SettingReader): void {
+	const {problems} = reader;
+	const needs = (name: SettingName, wanted: string) =>
+		problems.push({setting: reader.nameOf(name), value: undefined, wanted});
 	if (config.detectLocalMode === 'BridgeInterface' && config.podBridgeInterface === undefined) {
-		needs('--pod-bridge-interface', 'the name of a bridge, because --detect-local-mode is BridgeInterface');
+		needs('podBridgeInterface', 'the name of a bridge, because --detect-local-mode is BridgeInterface');
 	}
 
 	if (config.detectLocalMode === 'InterfaceNamePrefix' && config.podInterfaceNamePrefix === undefined) {
-		needs('--pod-interface-name-prefix', 'a prefix, because --detect-local-mode is InterfaceNamePrefix');
+		needs('podInterfaceNamePrefix', 'a prefix, because --detect-local-mode is InterfaceNamePrefix');
 	}
 
 	if (config.minSyncPeriodMs > config.syncPeriodMs && problems.length === 0) {
-		needs('--iptables-min-sync-period', 'no more than --iptables-sync-period');
+		needs('minSyncPeriod', `no more than ${reader.nameOf('syncPeriod')}`);
 	}
 }
 
@@ -139,52 +194,4 @@ function doubts({detectLocalMode, clusterCidrs, nodePortAddresses}: Unwarned): s
 	}
 
 	return found;
-}
-
-/** Settings whose empty text means something; an empty text of any other one means that it is not set. */
-const meaningfulEmpty: ReadonlySet<SettingName> = new Set(['healthzBindAddress', 'metricsBindAddress', 'proxyMode']);
-
-type Value<N extends SettingName> = z.output<(typeof schema)[N]>;
-
-/** Reads settings one by one and gathers what is wrong with them, so that an operator sees all of it at once. */
-class SettingReader {
-	readonly problems: ConfigProblem[] = [];
-	readonly #sources: ConfigSources;
-
-	constructor(sources: ConfigSources) {
-		this.#sources = sources;
-	}
-
-	/** The setting's value; `standIn` when it is missing or wrong, which is then a problem. */
-	required<N extends SettingName>(name: N, standIn: Value<N>): Value<N> {
-		const before = this.problems.length;
-		const value = this.optional(name);
-		if (value === undefined && this.problems.length === before) {
-			const {flag, takes = 'value'} = settings[name];
-			this.problems.push({setting: `--${flag}`, value: undefined, wanted: `a ${takes}, and none is set`});
-		}
-
-		return value ?? standIn;
-	}
-
-	/** The setting's value; undefined when it is not set or wrong. */
-	optional<N extends SettingName>(name: N): Value<N> | undefined {
-		const {flag, default: preset} = settings[name];
-		const variable = environmentName(flag);
-		const [setting, said] = this.#sources.flags.has(flag)
-			? [`--${flag}`, this.#sources.flags.get(flag)]
-			: [variable, this.#sources.environment[variable]];
-		const value = said === '' && !meaningfulEmpty.has(name) ? preset : (said ?? preset);
-		if (value === undefined) {
-			return undefined;
-		}
-
-		const result = schema[name].safeParse(value);
-		if (!result.success) {
-			this.problems.push({setting, value, wanted: result.error.issues[0]?.message ?? 'another value'});
-			return undefined;
-		}
-
-		return result.data as Value<N>; // TypeScript does not follow N through the table of schemas
-	}
 }

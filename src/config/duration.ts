@@ -24,5 +24,24 @@ export function parseDuration(text: string): number | undefined {
 
 	const parts = [...text.matchAll(new RegExp(part, 'g'))];
 	const sum = parts.reduce((ms, [, count = '0', unit = 'ms']) => ms + Number(count) * (unitMs[unit] ?? 0), 0);
-	return text.startsWith('-') ? -sum : sum;
+	const rounded = Math.round(sum * 1e6) / 1e6; // Go counts whole nanoseconds
+	return text.startsWith('-') ? -rounded : rounded;
+}
+
+/** The duration as Go prints it: `30s`, `1m30s`, `24h0m0s`, `1.5s`, `250ms`, `0s`. Not below 0. */
+export function printDuration(ms: number): string {
+	if (ms < 1000 && ms !== 0) {
+		const [unit, scale] = ms < 1e-3 ? ['ns', 1e6] : ms < 1 ? ['µs', 1e3] : ['ms', 1];
+		return `${plain(ms * Number(scale))}${unit}`;
+	}
+
+	const minutes = Math.floor(ms / 60_000);
+	const seconds = `${plain((ms - minutes * 60_000) / 1000)}s`;
+	const hours = Math.floor(minutes / 60);
+	return hours > 0 ? `${hours}h${minutes % 60}m${seconds}` : minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}
+
+/** At most nine places behind the point, as many as a nanosecond is of a second, and no exponent. */
+function plain(value: number): string {
+	return value.toFixed(9).replace(/\.?0+$/, '');
 }

@@ -1,7 +1,7 @@
 /**
  * Flags of kube-proxy that Fairlead knows by name but gives no meaning to. `unused` ones are taken with a warning:
  * without them the packets go the same way. `refused` ones would make the daemon do something else than the
- * operator believes, so it does not start.
+ * operator believes, so it does not start. What is said here of a flag holds for its field in the file too.
  *
  * Source: kube-proxy 1.36, `kube-proxy --help`.
  */
@@ -17,7 +17,6 @@ const alone: ReadonlySet<string> = new Set([
 	'cleanup',
 	'init-only',
 	'ipvs-strict-arp',
-	'conntrack-tcp-be-liberal',
 	'iptables-localhost-nodeports',
 	'profiling',
 	'log-json-split-stream',
@@ -25,10 +24,6 @@ const alone: ReadonlySet<string> = new Set([
 ]);
 
 const refused: Readonly<Record<string, string>> = {
-	config: 'this version reads no configuration file: give its fields as flags',
-	kubeconfig: 'this version reads objects from files: use --objects',
-	master: 'this version reads objects from files: use --objects',
-	'write-config-to': 'this version reads and writes no configuration file',
 	cleanup: 'cleaning up is a command of its own: run `fairlead cleanup`',
 	'init-only': 'there is nothing to prepare: run the daemon as it is',
 	'healthz-port': 'it is deprecated in kube-proxy: use --healthz-bind-address',
@@ -36,18 +31,13 @@ const refused: Readonly<Record<string, string>> = {
 };
 
 const noMark = 'no packet mark is used';
-const noApi = 'no API server is asked';
 const noIpvs = 'there is no ipvs mode';
-const noSysctl = 'conntrack settings of the kernel are left as they are';
 const noEvents = 'this version sends no events';
 const ownLogs = 'one line of log per event goes to the standard error';
 
 const unused: Readonly<Record<string, string>> = {
 	'iptables-masquerade-bit': noMark,
 	'iptables-localhost-nodeports': 'node ports do not answer on loopback addresses in nftables mode',
-	'kube-api-burst': noApi,
-	'kube-api-content-type': noApi,
-	'kube-api-qps': noApi,
 	'config-sync-period': 'objects are watched and never read anew by the clock',
 	'ipvs-exclude-cidrs': noIpvs,
 	'ipvs-min-sync-period': noIpvs,
@@ -57,13 +47,6 @@ const unused: Readonly<Record<string, string>> = {
 	'ipvs-tcp-timeout': noIpvs,
 	'ipvs-tcpfin-timeout': noIpvs,
 	'ipvs-udp-timeout': noIpvs,
-	'conntrack-max-per-core': noSysctl,
-	'conntrack-min': noSysctl,
-	'conntrack-tcp-be-liberal': noSysctl,
-	'conntrack-tcp-timeout-close-wait': noSysctl,
-	'conntrack-tcp-timeout-established': noSysctl,
-	'conntrack-udp-timeout': noSysctl,
-	'conntrack-udp-timeout-stream': noSysctl,
 	'show-hidden-metrics-for-version': 'no metric is hidden',
 	profiling: 'there is nothing to profile by HTTP: `node --cpu-prof` does that',
 	'feature-gates': 'there are no feature gates',

@@ -1,6 +1,8 @@
 /** The dataplane that was chosen, and why: the daemon says it once at its start. */
 export type ModeChoice = {
 	readonly mode: 'nftables';
+	/** The text that asked for it; empty when nobody did. */
+	readonly asked: string;
 	readonly because: string;
 	/** Whether the reason deserves a warning: something else was asked for, or nothing. */
 	readonly warn: boolean;
@@ -14,25 +16,27 @@ const missing: Readonly<Record<string, string>> = {
 	kernelspace: 'that is a mode for Windows, and Fairlead runs on Linux',
 };
 
-/** The mode when neither flag nor environment names one. */
+/** The mode when nobody names one. */
 export const modeOfNobody: ModeChoice = {
 	mode: 'nftables',
+	asked: '',
 	because: 'no mode was asked for; set --proxy-mode=nftables to keep it',
 	warn: true,
 };
 
-/** The mode that `text` asks for, or what is wanted instead of it. */
-export function chooseMode(text: string): ModeChoice | {readonly wanted: string} {
-	switch (text) {
+/** The mode that `asked` asks for, or what is wanted instead of it. */
+export function chooseMode(asked: string): ModeChoice | {readonly wanted: string} {
+	const mode = 'nftables';
+	switch (asked) {
 		case 'nftables':
-			return {mode: 'nftables', because: 'it was asked for', warn: false};
+			return {mode, asked, because: 'it was asked for', warn: false};
 		case 'auto':
-			return {mode: 'nftables', because: 'auto was asked for, and this version has nftables only', warn: false};
+			return {mode, asked, because: 'auto was asked for, and this version has nftables only', warn: false};
 		case '':
-			return {mode: 'nftables', because: 'the mode is empty; set --proxy-mode=nftables to keep it', warn: true};
+			return modeOfNobody;
 		case 'ipvs':
-			return {mode: 'nftables', because: 'ipvs is no mode of Fairlead; nftables serves the same Services', warn: true};
+			return {mode, asked, because: 'ipvs is no mode of Fairlead; nftables serves the same Services', warn: true};
 		default:
-			return {wanted: `nftables or auto: ${missing[text] ?? 'there is no such mode'}`};
+			return {wanted: `nftables or auto: ${missing[asked] ?? 'there is no such mode'}`};
 	}
 }

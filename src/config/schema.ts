@@ -45,11 +45,24 @@ export const schema = {
 	}),
 	syncPeriod: text((value) => positive(parseDuration(value), 1), 'a duration above 0, such as 30s or 1m30s'),
 	minSyncPeriod: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more, such as 0s or 1s'),
-	healthzBindAddress: text(bindAddress, 'an address and a port such as 0.0.0.0:10256 or [::]:10256, or nothing'),
-	metricsBindAddress: text(bindAddress, 'an address and a port such as 127.0.0.1:10249 or [::1]:10249, or nothing'),
+	healthzBindAddress: text(bindAddress, 'an address and a port such as 0.0.0.0:10256 or [::]:10256, or none'),
+	metricsBindAddress: text(bindAddress, 'an address and a port such as 127.0.0.1:10249 or [::1]:10249, or none'),
 	bindAddressHardFail: text(boolean, 'true or false'),
 	stateDir: text((value) => (value.startsWith('/') ? value : undefined), 'a path that starts with /'),
 	verbosity: text((value) => (/^\d{1,2}$/.test(value) ? Number(value) : undefined), 'a number from 0 to 99'),
+	kubeconfig: text((value) => value, 'a path'),
+	master: text((value) => value, 'a URL'),
+	acceptContentTypes: text((value) => value, 'media types'),
+	contentType: text((value) => value, 'a media type'),
+	qps: text((value) => orElse(decimal(value), 5), 'a number; 0 is 5, and below 0 is no limit'),
+	burst: text((value) => orElse(count(value), 10), 'a whole number of 0 or more; 0 is 10'),
+	conntrackMaxPerCore: text(count, 'a whole number of 0 or more'),
+	conntrackMin: text(count, 'a whole number of 0 or more'),
+	conntrackTcpEstablishedTimeout: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more'),
+	conntrackTcpCloseWaitTimeout: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more'),
+	conntrackTcpBeLiberal: text(boolean, 'true or false'),
+	conntrackUdpTimeout: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more'),
+	conntrackUdpStreamTimeout: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more'),
 } as const satisfies Record<SettingName, z.ZodType>;
 
 /** A schema that turns text into a value by `parse`; undefined or a throw of it means that `wanted` is not met. */
@@ -79,6 +92,21 @@ function boolean(value: string): boolean | undefined {
 	return value === 'true' || value === 'false' ? value === 'true' : undefined;
 }
 
+/** A whole number as an int32 of Go holds it. */
+function count(value: string): number | undefined {
+	const number = /^\d{1,10}$/.test(value) ? Number(value) : undefined;
+	return number !== undefined && number < 2 ** 31 ? number : undefined;
+}
+
+function decimal(value: string): number | undefined {
+	return /^-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?$/i.test(value) ? Number(value) : undefined;
+}
+
+/** The client library of Kubernetes has its own number where 0 is set, the same as kube-proxy's. */
+function orElse(value: number | undefined, whereZero: number): number | undefined {
+	return value === 0 ? whereZero : value;
+}
+
 function interfaceName(value: string): string | undefined {
 	const fits = value.length >= 1 && value.length <= longestInterfaceName;
 	return fits && !/[\s/]/.test(value) ? value : undefined;
@@ -96,9 +124,9 @@ function clusterCidrs(value: string): readonly Prefix[] | undefined {
 	return new Set(prefixes.map(prefixFamily)).size === prefixes.length ? prefixes : undefined;
 }
 
-/** `null` for an empty text: listen nowhere. */
+/** `null` for an empty text or `none`: listen nowhere. */
 function bindAddress(value: string): BindAddress | null | undefined {
-	if (value === '') {
+	if (value === '' || value === 'none') {
 		return null;
 	}
 

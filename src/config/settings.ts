@@ -1,7 +1,9 @@
+import {keptRows} from './kept-settings.ts';
+
 /**
  * Every setting of the daemon, in the order in which help lists them. One row is the flag, the environment
- * variable, the line of help and (for the file that is to come) the field of KubeProxyConfiguration: they cannot
- * drift apart. What a text must look like stands in `schema.ts`, under the same name.
+ * variable, the line of help and the field of the file: they cannot drift apart. What a text must look like stands
+ * in `schema.ts`, under the same name; how a value is written, in `spell.ts`.
  *
  * Source: kube-proxy 1.36 options; names and meanings are kept where it has the flag.
  */
@@ -16,11 +18,18 @@ export type Setting = {
 	readonly describe: string;
 	/** The text in force when nobody says anything; absent means "not set". */
 	readonly default?: string;
-	/** Path of the field in KubeProxyConfiguration v1alpha1; a setting of ours has none. */
+	/**
+	 * Path of the field in KubeProxyConfiguration v1alpha1. A setting without one is ours: it stands in
+	 * FairleadConfiguration under its own name.
+	 */
 	readonly field?: string;
+	/** Whether a running daemon follows a changed file; it ends in good order for any other setting. */
+	readonly live?: boolean;
+	/** Why nothing uses it yet, where that is so: help is silent about it, and who sets it is warned. */
+	readonly unused?: string;
 };
 
-type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process';
+type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process' | 'Kernel';
 
 const rows = {
 	objects: {
@@ -102,6 +111,7 @@ const rows = {
 		describe: 'the longest wait before what the kernel refused is tried again, in any mode',
 		default: '30s',
 		field: 'nftables.syncPeriod',
+		live: true,
 	},
 	minSyncPeriod: {
 		flag: 'iptables-min-sync-period',
@@ -110,12 +120,13 @@ const rows = {
 		describe: 'the least time between two commits, in any mode; 0 commits at once',
 		default: '0s',
 		field: 'nftables.minSyncPeriod',
+		live: true,
 	},
 	healthzBindAddress: {
 		flag: 'healthz-bind-address',
 		takes: 'ip:port',
 		group: 'Process',
-		describe: 'where /readyz, /healthz and /livez answer; empty for nowhere',
+		describe: 'where /readyz, /healthz and /livez answer; `none` for nowhere',
 		default: '0.0.0.0:10256',
 		field: 'healthzBindAddress',
 	},
@@ -123,7 +134,7 @@ const rows = {
 		flag: 'metrics-bind-address',
 		takes: 'ip:port',
 		group: 'Process',
-		describe: 'where /metrics, /proxyMode, /configz and a plain /healthz answer; empty for nowhere',
+		describe: 'where /metrics, /proxyMode, /configz and a plain /healthz answer; `none` for nowhere',
 		default: '127.0.0.1:10249',
 		field: 'metricsBindAddress',
 	},
@@ -149,12 +160,16 @@ const rows = {
 		describe: 'how much is logged: 0 to 3 what happens, 4 each commit, 6 everything',
 		default: '2',
 		field: 'logging.verbosity',
+		live: true,
 	},
 } as const satisfies Record<string, Setting>;
 
-export type SettingName = keyof typeof rows;
+export type SettingName = keyof typeof rows | keyof typeof keptRows;
 
-export const settings: Readonly<Record<SettingName, Setting>> = rows;
+export const settings: Readonly<Record<SettingName, Setting>> = {...rows, ...keptRows};
+
+/** With their names, in the order of help. */
+export const settingEntries = Object.entries(settings) as readonly (readonly [SettingName, Setting])[]; // Object.entries forgets the names
 
 /**
  * The environment variable that stands for a flag: `FAIRLEAD_CLUSTER_CIDR`. Variables that Kubernetes makes for a

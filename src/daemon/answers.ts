@@ -1,17 +1,18 @@
 import type {Config} from '../config/config.ts';
-import {printConfig} from '../config/print.ts';
+import {configDocuments} from '../config/write.ts';
 import type {Family} from '../net/address.ts';
 import {jsonReply, type Reply, textReply} from '../observe/http.ts';
 import {serveHttp} from '../observe/http-paths.ts';
 import type {Logger} from '../observe/log.ts';
 import type {Clock} from './clock.ts';
 import type {Cluster} from './cluster.ts';
+import type {LiveConfig} from './config-file.ts';
 import {type Condition, healthzAnswer, liveAnswer, readyAnswer} from './health.ts';
 import type {DaemonMetrics} from './metrics.ts';
 import type {Shutdown} from './shutdown.ts';
 
 type Parts = {
-	readonly config: Config;
+	readonly live: LiveConfig;
 	readonly families: readonly Family[];
 	readonly condition: Condition;
 	readonly cluster: Pick<Cluster, 'nodeState'>;
@@ -28,13 +29,16 @@ export function serveAnswers(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'en
 }
 
 function serveHealth(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
-	const {config, condition, cluster, families, metrics, log, clock} = parts;
-	const {healthzBindAddress: bind, bindAddressHardFail, syncPeriodMs} = config;
+	const {live, condition, cluster, families, metrics, log, clock} = parts;
+	const {healthzBindAddress: bind, bindAddressHardFail} = live.current;
 	if (bind === undefined) {
 		return;
 	}
 
-	const facts = () => ({condition, families, syncPeriodMs, at: {now: clock.now(), wall: clock.wall()}});
+	const facts = () => {
+		const at = {now: clock.now(), wall: clock.wall()};
+		return {condition, families, syncPeriodMs: live.current.syncPeriodMs, at};
+	};
 	const counted = (path: 'healthz' | 'livez', reply: Reply) => {
 		metrics?.probed(path, reply);
 		return reply;
@@ -63,8 +67,8 @@ function isEligible({nodeState}: Pick<Cluster, 'nodeState'>, {awaiting}: Conditi
 	return nodeState === 'stays' || (nodeState === 'unknown' && awaiting.length > 0);
 }
 
-function serveMetrics({config, metrics, log, clock}: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
-	const {metricsBindAddress: bind, bindAddressHardFail} = config;
+function serveMetrics({live, metrics, log, clock}: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
+	const {metricsBindAddress: bind, bindAddressHardFail} = live.current;
 	if (bind === undefined || metrics === undefined) {
 		return;
 	}
@@ -75,8 +79,8 @@ function serveMetrics({config, metrics, log, clock}: Parts, shutdown: Pick<Shutd
 			answers: {
 				'/metrics': async () => await metrics.answer(),
 				'/healthz': () => textReply(200, 'ok'),
-				'/proxyMode': () => textReply(200, config.mode.mode),
-				'/configz': () => jsonReply(200, printConfig(config)),
+				'/proxyMode': () => textReply(200, live.current.mode.mode),
+				'/configz': () => jsonReply(200, configz(live.current)),
 			},
 			refused: (error) => {
 				log.error('nobody can ask for metrics', {error});
@@ -87,4 +91,11 @@ function serveMetrics({config, metrics, log, clock}: Parts, shutdown: Pick<Shutd
 		},
 		shutdown.stop,
 	);
+}
+
+/** As kube-proxy has it, by the group of its API; what is ours beside it. */
+function configz(config: Config): Readonly<Record<string, unknown>> {
+	const {KubeProxyConfiguration, FairleadConfiguration} = configDocuments(config, '');
+	const inForce = {...KubeProxyConfiguration, mode: config.mode.mode}; // kube-proxy too names what it chose
+	return {'kubeproxy.config.k8s.io': inForce, 'fairlead.io': FairleadConfiguration};
 }

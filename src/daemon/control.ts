@@ -14,7 +14,7 @@ type ControlParts = {
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a socket that could not be made is tried again. */
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 };
 
 /**

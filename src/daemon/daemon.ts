@@ -9,6 +9,7 @@ import {serveAnswers} from './answers.ts';
 import {Bell} from './bell.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
+import {type ConfigFile, followConfigFile, type LiveConfig} from './config-file.ts';
 import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
 import {servedFamilies} from './families.ts';
@@ -47,13 +48,18 @@ export type DaemonParts = {
 	readonly clock: Clock;
 };
 
+/** The process ended in good order so that it is started again with what its configuration file says now. */
+const exitRestart = 3;
+
 /**
- * Serves this node until a signal, and returns the exit code.
+ * Serves this node until a signal, or until its configuration file says what only another start can follow, and
+ * returns the exit code.
  *
  * @throws NetError DAEMON_RUNNING, DAEMON_STATE_DIR, CONTROL_PATH or what the dataplane refuses with when it cannot start
  */
-export async function runDaemon(config: Config, version: string): Promise<number> {
-	const log = await openLog({level: logLevel(config.verbosity)});
+export async function runDaemon(config: Config, version: string, file?: ConfigFile): Promise<number> {
+	const live: LiveConfig = {current: config};
+	const log = await openLog({level: () => logLevel(live.current.verbosity)});
 	const crash = watchCrashes(log);
 	const release = await lockNamespace('start');
 	const path = controlPath(config.stateDir);
@@ -63,11 +69,14 @@ export async function runDaemon(config: Config, version: string): Promise<number
 		}
 	}); // what needs the folder tries again, and says so
 	const families = servedFamilies();
-	tellStart(log, config, {version, families});
+	tellStart(log, config, {version, families, ...(file && {config: file.path})});
 	void warnOfOtherProxies(log); // never rejects
 	const parts = openParts(config, {version, families, controlPath: path}, log);
 	const shutdown = watchSignals(log, systemClock);
-	await serveNode(config, parts, shutdown).catch(crash);
+	const follow = {log, clock: systemClock, restart: (reason: string) => shutdown.end(reason, exitRestart)};
+	const following = file && followConfigFile(file, live, follow, shutdown.stop);
+	await serveNode(live, parts, shutdown).catch(crash);
+	await following;
 	release();
 	const exitCode = shutdown.finish();
 	log.info('ended', {exitCode});
@@ -94,24 +103,24 @@ export function openParts(config: Config, {version, families, controlPath}: Fact
 }
 
 /** Runs sources, reconciler and answers until `shutdown.stop`; then closes the dataplane. */
-export async function serveNode(config: Config, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
+export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
 	const {dataplane, doors, cluster, log, clock} = parts;
-	const {syncPeriodMs: retryCeilingMs} = config;
+	const retryCeilingMs = () => live.current.syncPeriodMs; // asked at each use: the file may change it
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
 	const sources = doors.map(({name}) => name);
 	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
 	const {version} = parts.identity;
-	const metrics = await startMetrics(config, {...parts, version, sources, inbox, condition}, shutdown.stop);
+	const metrics = await startMetrics(live.current, {...parts, version, sources, inbox, condition}, shutdown.stop);
 	const healthChecks = new HealthChecks({
 		...{log, clock, retryCeilingMs},
-		healthy: () => isHealthy(condition, clock.now(), retryCeilingMs),
+		healthy: () => isHealthy(condition, clock.now(), retryCeilingMs()),
 		bindFailed: () => metrics?.healthCheckBindFailed(),
 		changed: () => parts.changes.ring(),
 	});
 	metrics?.follow(healthChecks);
-	serveAnswers({...parts, config, condition, metrics}, shutdown);
+	serveAnswers({...parts, live, condition, metrics}, shutdown);
 	const status = new StatusKeeper({...parts, condition, undone: () => healthChecks.problems.map(unansweredRow)});
 	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
 	const observe = (pass: FlowPass) => metrics?.flowsDeleted(pass);
@@ -124,7 +133,7 @@ export async function serveNode(config: Config, parts: DaemonParts, shutdown: Sh
 			...[status, flows, healthChecks],
 			...(metrics?.followers ?? []),
 		],
-		minPeriodMs: config.minSyncPeriodMs,
+		minPeriodMs: () => live.current.minSyncPeriodMs,
 	});
 	const sweeping = flows.run(shutdown.stop, shutdown.force);
 	await reconciler.run(shutdown.stop, shutdown.force);
@@ -152,7 +161,7 @@ async function startMetrics(
 function tellStart(
 	log: Logger,
 	config: Config,
-	facts: {readonly version: string; readonly families: readonly string[]},
+	facts: {readonly version: string; readonly families: readonly string[]; readonly config?: string},
 ) {
 	const {mode, nodeName, objects, stateDir, nodePortAddresses, clusterCidrs, detectLocalMode, warnings} = config;
 	log.info('Fairlead starts', {

@@ -23,7 +23,7 @@ export type FlowFollowerParts = {
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a pass that failed is tried again. */
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 	/** Told of each pass that came to its end. */
 	readonly observe?: (pass: FlowPass) => void;
 };

@@ -12,7 +12,7 @@ export type HealthCheckParts = {
 	readonly healthy: () => boolean;
 	readonly clock: Clock;
 	/** The longest wait before an address that could not be listened on is tried again. */
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 	/** Called at each attempt to listen that failed; `again` says that the one before it did too. */
 	readonly refused: (check: HealthCheck, error: NetError, again: boolean) => void;
 	/** Called when an address that could not be listened on is. */

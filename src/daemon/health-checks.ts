@@ -10,7 +10,7 @@ type Parts = {
 	readonly healthy: () => boolean;
 	readonly log: Logger;
 	readonly clock: Clock;
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 	/** Called at each attempt to listen that failed. */
 	readonly bindFailed: () => void;
 	/** Called when {@link HealthChecks.problems} says something else by itself, not by a commit. */

@@ -29,9 +29,9 @@ export type ReconcilerParts = {
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a failed commit is tried again. Read at each failure. */
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 	/** The least time between the end of one commit and the start of the next. Read at each commit. */
-	readonly minPeriodMs: number;
+	readonly minPeriodMs: () => number;
 };
 
 /**
@@ -64,7 +64,7 @@ export class Reconciler {
 	constructor(parts: ReconcilerParts) {
 		this.#parts = parts;
 		this.#intake = new Intake(parts.sources, parts.cluster, parts.log);
-		this.#backoff = new Backoff(parts.clock, () => parts.retryCeilingMs);
+		this.#backoff = new Backoff(parts.clock, parts.retryCeilingMs);
 		const {dataplane, log, clock, inbox} = parts;
 		this.#mender = new Mender({dataplane, log, clock, wake: () => inbox.wake()});
 		this.#tellAwaiting();
@@ -219,7 +219,7 @@ export class Reconciler {
 	#committed(outcome: Outcome, began: number, change?: PlanChange): void {
 		const {clock, condition, minPeriodMs, cluster} = this.#parts;
 		const now = clock.now();
-		this.#notBefore = now + minPeriodMs;
+		this.#notBefore = now + minPeriodMs();
 		condition.lastCommitAt = clock.wall();
 		this.#settleRefusals(outcome, change?.touched);
 		const commit: Commit = {

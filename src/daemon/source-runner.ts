@@ -17,13 +17,13 @@ type RunnerParts = {
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a source that failed is opened again. Read at each failure. */
-	readonly retryCeilingMs: number;
+	readonly retryCeilingMs: () => number;
 };
 
 /** Brings what a source says to the inbox until the signal. A source that fails or ends is opened again. Never rejects. */
 export async function runSource(door: SourceDoor, parts: RunnerParts, signal: AbortSignal): Promise<void> {
 	const {inbox, freshness, log, clock} = parts;
-	const backoff = new Backoff(clock, () => parts.retryCeilingMs);
+	const backoff = new Backoff(clock, parts.retryCeilingMs);
 	const tally = new Tally(door.name, log, clock);
 	const stopped = () => signal.aborted;
 	for (let round = 0; !stopped(); round++) {

@@ -18,7 +18,7 @@ export type WatchOptions = ProblemListener & {
 };
 
 /** An editor's steps and a rename over a file are microseconds apart, the pieces of a written stream some ms. */
-const defaultSettleMs = 100;
+export const defaultSettleMs = 100;
 
 /**
  * The objects in a file, or in all `.yaml`, `.yml` and `.json` files of a directory and those below it, as a stream
@@ -81,8 +81,11 @@ async function* changes(root: string, source: FileSource, {quiet, watches}: Wake
 	}
 }
 
-/** Before the look, so that nothing is missed between the two. */
-function watchWays(root: string, watches: Watches): void {
+/**
+ * Watches the way to what stands at `root`, through links too, to touch it when that changes. Called before each look,
+ * so that nothing is missed between the two.
+ */
+export function watchWays(root: string, watches: Watches): void {
 	watches.watchWay(root, root);
 	try {
 		const target = realpathSync(root);

@@ -48,7 +48,11 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
 	[['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
 	[['run'], /--objects \(wanted: a path, and none is set\)/],
 	[['run', '--objects', 'x', '--proxy-mode=ebpf'], /--proxy-mode "ebpf" \(wanted: nftables or auto: this version/],
-	[['run', '--objects', 'x', '--config', '/etc/kube-proxy'], /--config "\/etc\/kube-proxy" .* no configuration file/],
+	[
+		['run', '--objects', 'x', '--config', 'test/config/files/wrong.yaml'],
+		/use FairleadConfiguration\.port 5 \(wanted: no such field\); KubeProxyConfiguration\.bindAddress "localhost" \(wanted: an IP address\)/,
+	],
+	[['run', '--objects', 'x', '--init-only'], /--init-only "true" \(wanted: no such flag: there is nothing to prepare/],
 	[['plan', '--objects', 'x', '--masquerade-all=maybe'], /--masquerade-all "maybe" \(wanted: true or false\)/],
 	[['plan', '--objects', 'x', '--node-addresses', '10.0.0.0/8'], /--node-addresses "10.0.0.0\/8"/],
 ];
@@ -61,6 +65,19 @@ for (const [args, says] of wrong) {
 		t.is(stdout, '');
 	});
 }
+
+test('a configuration file that is not there is a failure, with why', async (t) => {
+	const {code, stderr} = await runHere(['run', '--objects', 'x', '--config', '/nowhere/config.conf']);
+	t.is(code, 1);
+	t.regex(stderr, /^fairlead: cannot read the configuration file "\/nowhere\/config.conf"\n {2}because: ENOENT/);
+	t.regex(stderr, /code: CONFIG_UNREADABLE\n$/);
+});
+
+test('a configuration that cannot be written is a failure, with why', async (t) => {
+	const {code, stderr} = await runHere(['run', '--objects', 'x', '--write-config-to', '/nowhere/config.conf']);
+	t.is(code, 1);
+	t.regex(stderr, /because: ENOENT.*\n.*\n {2}code: CONFIG_UNWRITABLE\n$/);
+});
 
 test('wrong usage is JSON on the standard error where JSON was asked for', async (t) => {
 	const {code, stderr} = await runHere(['plan', '-o', 'json']);

@@ -1,33 +1,18 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
-import {type Config, type ConfigSources, resolveConfig} from '../../src/config/config.ts';
+import type {Config} from '../../src/config/config.ts';
 import {foreignFlags} from '../../src/config/kube-proxy-flags.ts';
 import {environmentName, settings} from '../../src/config/settings.ts';
-import {NetError} from '../../src/errors.ts';
 import {printPrefix} from '../../src/net/prefix.ts';
-
-type Said = Readonly<Record<string, string>>;
-
-function sources(flags: Said = {}, environment: Said = {}): ConfigSources {
-	return {flags: new Map(Object.entries({objects: '/objects', ...flags})), environment, hostname: 'Worker-1'};
-}
+import {configFrom, problemsOf, type Said} from './said.ts';
 
 function config(flags: Said = {}, environment: Said = {}): Config {
-	return resolveConfig(sources(flags, environment));
+	return configFrom({flags, environment});
 }
 
 /** What is wrong, one line a setting. */
 function problems(flags: Said, environment: Said = {}): string[] {
-	try {
-		resolveConfig(sources(flags, environment));
-		return [];
-	} catch (error) {
-		if (!(error instanceof NetError)) {
-			throw error;
-		}
-
-		return error.message.replace(/^cannot use /, '').split('; ');
-	}
+	return problemsOf({flags, environment});
 }
 
 test('with objects alone, everything else is as kube-proxy has it in nftables mode', (t) => {
@@ -49,6 +34,23 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 		bindAddressHardFail: false,
 		stateDir: '/run/fairlead',
 		verbosity: 2,
+		clientConnection: {
+			kubeconfig: undefined,
+			acceptContentTypes: undefined,
+			contentType: 'application/vnd.kubernetes.protobuf',
+			qps: 5,
+			burst: 10,
+		},
+		master: undefined,
+		conntrack: {
+			maxPerCore: 32_768,
+			min: 131_072,
+			tcpEstablishedTimeoutMs: 86_400_000,
+			tcpCloseWaitTimeoutMs: 3_600_000,
+			tcpBeLiberal: false,
+			udpTimeoutMs: 0,
+			udpStreamTimeoutMs: 0,
+		},
 	} as unknown as typeof rest);
 	t.is(mode.mode, 'nftables');
 	t.true(Object.isFrozen(config()));
@@ -67,9 +69,15 @@ test('an empty text means "not set", as a DaemonSet with an empty variable gives
 	t.is(empty.stateDir, '/run/fairlead');
 });
 
-test('an empty health or metrics address is served nowhere', (t) => {
+test('an empty text leaves the word to the next source', (t) => {
+	t.is(config({'state-dir': ''}, {FAIRLEAD_STATE_DIR: '/a'}).stateDir, '/a');
+});
+
+test('at an empty health or metrics address, or none, it is served nowhere', (t) => {
 	t.is(config({'healthz-bind-address': ''}).healthzBindAddress, undefined);
+	t.is(config({'healthz-bind-address': 'none'}).healthzBindAddress, undefined);
 	t.is(config({'metrics-bind-address': ''}).metricsBindAddress, undefined);
+	t.is(config({'metrics-bind-address': 'none'}).metricsBindAddress, undefined);
 });
 
 test('the health address may be IPv6 in brackets', (t) => {
@@ -119,6 +127,13 @@ const wrong: readonly [flag: string, value: string][] = [
 	['iptables-min-sync-period', '-1s'],
 	['state-dir', 'relative'],
 	['v', 'debug'],
+	['kube-api-qps', 'fast'],
+	['kube-api-burst', '-1'],
+	['conntrack-min', '-1'],
+	['conntrack-max-per-core', '2147483648'],
+	['conntrack-tcp-timeout-established', '-1s'],
+	['conntrack-tcp-be-liberal', '1'],
+	['conntrack-udp-timeout', '5'],
 ];
 for (const [flag, value] of wrong) {
 	test(`--${flag} ${JSON.stringify(value)} is refused by name`, (t) => {
@@ -169,11 +184,30 @@ test('a pod that cannot be told from others is worth a warning', (t) => {
 });
 
 test('a flag of kube-proxy without meaning here is taken with a warning, a misleading one refused', (t) => {
-	t.regex(
-		config({'conntrack-min': '0', 'cluster-cidr': '10.0.0.0/8'}).warnings.join(),
-		/^--conntrack-min is not used: /,
+	t.deepEqual(config({'oom-score-adj': '-999', 'cluster-cidr': '10.0.0.0/8'}).warnings, [
+		'--oom-score-adj is not used: the pod or unit that runs the daemon sets it',
+	]);
+	t.regex(problems({cleanup: 'true'}).join(), /^--cleanup "true" \(wanted: no such flag: .*fairlead cleanup/);
+});
+
+test('a setting that nothing uses yet is kept, with a warning by the name that said it', (t) => {
+	const {conntrack, clientConnection, master, warnings} = config(
+		{'conntrack-min': '0', 'kube-api-qps': '2.5', master: 'https://192.0.2.1', 'cluster-cidr': '10.0.0.0/8'},
+		{FAIRLEAD_KUBECONFIG: '/etc/kubeconfig'},
 	);
-	t.regex(problems({config: '/etc/kube-proxy.yaml'}).join(), /^--config .* no configuration file/);
+	t.is(conntrack.min, 0);
+	t.is(clientConnection.qps, 2.5);
+	t.is(clientConnection.kubeconfig, '/etc/kubeconfig');
+	t.is(master, 'https://192.0.2.1');
+	t.deepEqual(
+		warnings.map((warning) => warning.split(' is not used: ')[0]),
+		['FAIRLEAD_KUBECONFIG', '--master', '--kube-api-qps', '--conntrack-min'],
+	);
+});
+
+test('0 requests, by second or at once, are what kube-proxy has by itself', (t) => {
+	const {qps, burst} = config({'kube-api-qps': '0', 'kube-api-burst': '0'}).clientConnection;
+	t.deepEqual([qps, burst], [5, 10]);
 });
 
 test('no flag is both a setting and unknown', (t) => {

@@ -1,6 +1,6 @@
 import {once} from 'node:events';
 import test, {type ExecutionContext} from 'ava';
-import {type ConfigSources, resolveConfig} from '../../src/config/config.ts';
+import {resolveConfig} from '../../src/config/config.ts';
 import {serveAnswers} from '../../src/daemon/answers.ts';
 import {Cluster} from '../../src/daemon/cluster.ts';
 import {newCondition} from '../../src/daemon/health.ts';
@@ -21,7 +21,7 @@ async function start(t: ExecutionContext, flags: Flags = {}) {
 	const [health, scrape] = [await freePort(), await freePort()];
 	const binds = {'healthz-bind-address': `127.0.0.1:${health}`, 'metrics-bind-address': `127.0.0.1:${scrape}`};
 	const named = new Map(Object.entries({objects: '/objects', ...binds, ...flags}));
-	const config = resolveConfig({flags: named, environment: {}, hostname: 'here'} satisfies ConfigSources);
+	const config = resolveConfig({flags: named, environment: {}, hostname: 'here'});
 	const [clock, dataplane, condition] = [new FakeClock(), new FakeDataplane(), newCondition()];
 	const cluster = new Cluster(buildOptions());
 	const families = ['IPv4'] as const;
@@ -32,7 +32,7 @@ async function start(t: ExecutionContext, flags: Flags = {}) {
 	t.teardown(() => stop.abort());
 	const ends: [reason: string, exitCode: number][] = [];
 	serveAnswers(
-		{...parts, config, metrics, log},
+		{...parts, live: {current: config}, metrics, log},
 		{stop: stop.signal, end: (reason, exitCode) => ends.push([reason, exitCode])},
 	);
 	await clock.settle();

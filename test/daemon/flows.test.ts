@@ -25,7 +25,7 @@ function commit(staleFlows: readonly StaleFlows[], {full = false, first = false,
 function start(t: ExecutionContext, kernel = new FakeConntrack()) {
 	const [clock, {log, lines}, passes] = [new FakeClock(1), memoryLog(), [] as FlowPass[]];
 	const follower = new FlowFollower({
-		...{door: kernel, log, clock, retryCeilingMs: 30_000},
+		...{door: kernel, log, clock, retryCeilingMs: () => 30_000},
 		observe: (pass) => passes.push(pass),
 	});
 	const [stop, force] = [new AbortController(), new AbortController()];

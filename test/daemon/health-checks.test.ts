@@ -22,7 +22,7 @@ function start(t: ExecutionContext) {
 	const {log, lines} = memoryLog();
 	const state = {healthy: true, failures: 0, changes: 0};
 	const checks = new HealthChecks({
-		...{log, clock, retryCeilingMs: 1000, healthy: () => state.healthy},
+		...{log, clock, retryCeilingMs: () => 1000, healthy: () => state.healthy},
 		bindFailed: () => {
 			state.failures++;
 		},

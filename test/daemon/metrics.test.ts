@@ -31,7 +31,7 @@ function start(t: ExecutionContext, early: readonly Mail[] = []) {
 	const metrics = new DaemonMetrics(new Metrics(), {...parts, dataplane, clock});
 	const reconciler = new Reconciler({
 		...{sources, inbox, cluster, dataplane, condition, clock, log: memoryLog().log},
-		...{followers: metrics.followers, retryCeilingMs: 1000, minPeriodMs: 0},
+		...{followers: metrics.followers, retryCeilingMs: () => 1000, minPeriodMs: () => 0},
 	});
 	const stop = new AbortController();
 	void reconciler.run(stop.signal, stop.signal); // never rejects

@@ -51,12 +51,8 @@ function start(t: ExecutionContext, {minPeriodMs = 0} = {}): Rig {
 	const pace = {retryCeilingMs: 1000, minPeriodMs};
 	const reconciler = new Reconciler({
 		...{sources, inbox, cluster, dataplane, condition, followers, log, clock},
-		get retryCeilingMs() {
-			return pace.retryCeilingMs;
-		},
-		get minPeriodMs() {
-			return pace.minPeriodMs;
-		},
+		retryCeilingMs: () => pace.retryCeilingMs,
+		minPeriodMs: () => pace.minPeriodMs,
 	});
 	const stop = new AbortController();
 	const running = reconciler.run(stop.signal, new AbortController().signal);

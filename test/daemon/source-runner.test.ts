@@ -14,7 +14,7 @@ function start(t: ExecutionContext) {
 	const {log, lines} = memoryLog();
 	const freshness = new Freshness();
 	const stop = new AbortController();
-	const running = runSource(source.door, {inbox, freshness, log, clock, retryCeilingMs: 1000}, stop.signal);
+	const running = runSource(source.door, {inbox, freshness, log, clock, retryCeilingMs: () => 1000}, stop.signal);
 	t.teardown(() => stop.abort());
 	return {clock, source, inbox, freshness, lines, stop, running};
 }

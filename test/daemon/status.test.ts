@@ -24,7 +24,7 @@ function start(t: ExecutionContext) {
 	const [clock, dataplane, condition, changes] = [new FakeClock(1), new FakeDataplane(), newCondition(), new Bell()];
 	const cluster = new Cluster(buildOptions());
 	const freshness = new Freshness(() => changes.ring());
-	const [inbox, log, retryCeilingMs] = [new Inbox(clock), silentLog, 1000];
+	const [inbox, log, retryCeilingMs] = [new Inbox(clock), silentLog, () => 1000];
 	const identity = {
 		version: '1.2.3',
 		nodeName: 'here',
@@ -42,7 +42,7 @@ function start(t: ExecutionContext) {
 
 	const sources = ['files', 'nodeAddresses'] as const;
 	const parts = {sources, inbox, cluster, dataplane, condition, followers: [keeper], log, clock, retryCeilingMs};
-	void new Reconciler({...parts, minPeriodMs: 0}).run(stop.signal, stop.signal);
+	void new Reconciler({...parts, minPeriodMs: () => 0}).run(stop.signal, stop.signal);
 	const handlers = controlHandlers({status: keeper, clock});
 	return {clock, dataplane, files, addresses, freshness, handlers, keeper};
 }

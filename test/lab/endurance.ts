@@ -115,7 +115,7 @@ async function endure({services, warmUp, changes, perSecond, stateDir}: Trial): 
 	const stop = new AbortController();
 	const shutdown = {stop: stop.signal, force: stop.signal, end: () => stop.abort(), finish: () => 0};
 	const doors = [{name: 'files' as const, open: (signal: AbortSignal) => pushed.open(signal)}];
-	const serving = serveNode(config, {...parts, dataplane, doors}, shutdown);
+	const serving = serveNode({current: config}, {...parts, dataplane, doors}, shutdown);
 	pushed.push([...restless.all(), {verb: 'synced', source: 'files', complete: true}]);
 	await settled(dataplane);
 	await changeOften(restless, pushed, dataplane, warmUp, undefined);

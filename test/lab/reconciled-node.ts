@@ -50,7 +50,7 @@ export class ReconciledNode {
 		this.conntrack = new Conntrack({netns: this.#netns});
 		this.#dataplane = new NftablesDataplane({kernel: new Nftables({netns: this.#netns})});
 		this.#flows = new FlowFollower({
-			...{door: open(this.conntrack), log: silentLog, clock: systemClock, retryCeilingMs: 1000},
+			...{door: open(this.conntrack), log: silentLog, clock: systemClock, retryCeilingMs: () => 1000},
 			observe: (pass) => this.#passes.push(pass),
 		});
 		const {signal} = this.#stop;
@@ -108,8 +108,8 @@ export class ReconciledNode {
 			followers: [...(this.#follows ? [this.#flows] : []), {committed: (commit) => this.#committed.resolve(commit)}],
 			log: silentLog,
 			clock: systemClock,
-			retryCeilingMs: 1000,
-			minPeriodMs: 0,
+			retryCeilingMs: () => 1000,
+			minPeriodMs: () => 0,
 		});
 	}
 }
