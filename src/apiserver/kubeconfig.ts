@@ -1,14 +1,18 @@
-import {readFileSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import {dirname, resolve} from 'node:path';
 import type {Cluster, KubeConfig, User} from '@kubernetes/client-node';
 import {child, eachItem, readTextOrNone, rootField} from '../model/fields.ts';
+
+/** Where a Pod finds the token of its service account. Source: client-go, rest.InClusterConfig. */
+const accountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 export type ConfigOptions = {
 	/** Path of a kubeconfig file; without one, the service account of the Pod that this process runs in. */
 	readonly kubeconfig?: string | undefined;
 	/**
 	 * URL of the API server, in place of the one that the configuration names. Without it a Pod goes to
-	 * KUBERNETES_SERVICE_HOST, a service IP, which works only where something else serves that already.
+	 * KUBERNETES_SERVICE_HOST, a service IP, which works only where something else serves that already. In no Pod, and
+	 * without a kubeconfig, it is asked as nobody.
 	 */
 	readonly server?: string | undefined;
 	/** What goes before the path of the service account. */
@@ -26,8 +30,13 @@ export async function loadConfig({kubeconfig, server, root = ''}: ConfigOptions)
 	const config = new library.KubeConfig();
 	if (kubeconfig !== undefined) {
 		config.loadFromFile(kubeconfig);
-	} else if (server !== undefined || process.env['KUBERNETES_SERVICE_HOST'] !== undefined) {
+	} else if (
+		process.env['KUBERNETES_SERVICE_HOST'] !== undefined ||
+		(server !== undefined && existsSync(`${root}${accountToken}`))
+	) {
 		config.loadFromCluster(root);
+	} else if (server !== undefined) {
+		config.loadFromClusterAndUser(withServer({name: 'master', server, skipTLSVerify: false}, server), {name: 'nobody'});
 	} else {
 		throw new Error('there is no kubeconfig, and this process runs in no Pod');
 	}
@@ -47,7 +56,9 @@ export async function loadConfig({kubeconfig, server, root = ''}: ConfigOptions)
 }
 
 function withServer(cluster: Cluster, server: string): Cluster {
-	return {...cluster, server: server.replace(/\/$/, '')};
+	// the library takes plain HTTP only of those who skip the verification that it has none of
+	const skipTLSVerify = cluster.skipTLSVerify || server.startsWith('http:');
+	return {...cluster, skipTLSVerify, server: server.replace(/\/$/, '')};
 }
 
 /** `tokenFile` of a user, which is how kubeadm's kube-proxy names its token. The library (2.0.1) does not know the field. */

@@ -13,7 +13,7 @@ type PlanFlags = {readonly nodeAddresses?: string; readonly output?: 'nft' | 'js
 export function planCommand(terminal: Terminal): Command {
 	const command = new Command('plan')
 		.description('Print what `fairlead run` with the same flags would send to an empty kernel, as nft text.')
-		.usage('--objects <path> [flags]')
+		.usage('[flags]')
 		.helpOption('-h, --help', 'print this help')
 		.allowExcessArguments(false)
 		.addOption(
@@ -39,7 +39,8 @@ Examples:
   fairlead plan --objects cluster.yaml | nft -c -f -
   fairlead plan --objects cluster.yaml --hostname-override worker-2 --node-addresses 192.0.2.2,2001:db8::2
   fairlead plan --objects cluster.yaml -o json | jq '.notInForce'
-  fairlead plan --config /var/lib/kube-proxy/config.conf --objects cluster.yaml
+  fairlead plan --config /var/lib/kube-proxy/config.conf
+  fairlead plan --kubeconfig ~/.kube/config --hostname-override worker-2 --node-addresses 192.0.2.2
 
 Comments at the top of the text name what is not in force, and why. Objects that are refused are named on the
 standard error, and the exit code is 1.`;

@@ -13,7 +13,7 @@ type RunFlags = {readonly writeConfigTo?: string};
 export function runCommand(terminal: Terminal): Command {
 	const command = new Command('run')
 		.description('Serve the Services of a cluster on this node, until SIGTERM or SIGINT.')
-		.usage('--objects <path> [flags]')
+		.usage('[flags]')
 		.helpOption('-h, --help', 'print this help')
 		.allowExcessArguments(false);
 	return addConfigOptions(command)
@@ -31,6 +31,8 @@ export function runCommand(terminal: Terminal): Command {
 
 const examples = `
 Examples:
+  fairlead run --config /var/lib/kube-proxy/config.conf
+  fairlead run --kubeconfig /etc/kubernetes/fairlead.conf --cluster-cidr 10.244.0.0/16
   fairlead run --objects /etc/fairlead/objects --cluster-cidr 10.244.0.0/16
   fairlead run --objects cluster.yaml --hostname-override worker-1 --nodeport-addresses primary,192.0.2.0/24
   fairlead run --objects cluster.json --detect-local-mode BridgeInterface --pod-bridge-interface cni0 -v 4

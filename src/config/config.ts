@@ -2,6 +2,7 @@ import {NetError} from '../errors.ts';
 import type {Address} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
 import type {ConfigContent} from './file.ts';
+import {checkInput, inputDoubts} from './input.ts';
 import {type ForeignFlag, foreignFlag} from './kube-proxy-flags.ts';
 import {type ModeChoice, modeOfNobody} from './mode.ts';
 import {printProblem} from './problem.ts';
@@ -9,18 +10,6 @@ import type {BindAddress, DetectLocalMode, NodePortAddress} from './schema.ts';
 import {type ConfigSources, SettingReader} from './setting-reader.ts';
 import type {SettingName} from './settings.ts';
 import {unusedFields, unusedSettings} from './unused.ts';
-
-/** Source: component-base, config/v1alpha1, ClientConnectionConfiguration. */
-type ClientConnection = {
-	/** Path of a kubeconfig; absent: the pod's own service account. */
-	readonly kubeconfig: string | undefined;
-	/** Media types; absent: as the client library has it. */
-	readonly acceptContentTypes: string | undefined;
-	readonly contentType: string;
-	/** Requests a second; below 0 there is no limit. */
-	readonly qps: number;
-	readonly burst: number;
-};
 
 /** Zero leaves the kernel's value as it is. Source: k8s.io/kube-proxy, config/v1alpha1, KubeProxyConntrackConfiguration. */
 type ConntrackSettings = {
@@ -35,8 +24,12 @@ type ConntrackSettings = {
 
 /** Everything an operator can set, checked. Frozen: one value for the life of the process. */
 export type Config = {
-	/** Directory or file of Kubernetes objects. */
-	readonly objects: string;
+	/** Directory or file of Kubernetes objects; absent: the API server is asked. */
+	readonly objects: string | undefined;
+	/** Path of the file that says where the API server is and who we are to it; absent: the Pod's service account. */
+	readonly kubeconfig: string | undefined;
+	/** URL of the API server, above what the kubeconfig or the Pod says. */
+	readonly master: string | undefined;
 	readonly nodeName: string;
 	/** Stands in for the Node object's address of its family; absent when unspecified (0.0.0.0, ::). */
 	readonly bindAddress: Address | undefined;
@@ -61,10 +54,6 @@ export type Config = {
 	readonly stateDir: string;
 	/** As kube-proxy's -v. */
 	readonly verbosity: number;
-	/** How the API server is reached; nothing uses it yet. */
-	readonly clientConnection: ClientConnection;
-	/** The API server's address, above what the kubeconfig says; nothing uses it yet. */
-	readonly master: string | undefined;
 	/** What the kernel's connection tracking should be set to; nothing uses it yet. */
 	readonly conntrack: ConntrackSettings;
 	/** What the operator should know about the settings, a sentence each. */
@@ -83,6 +72,7 @@ export function resolveConfig(sources: ConfigSources): Config {
 	const foreign = [...sources.flags.keys()].flatMap((flag) => foreignFlag(flag) ?? []);
 	const config = readConfig(reader, sources.hostname);
 	checkTogether(config, reader);
+	checkInput(config, reader);
 	const problems = [...refusedFlags(foreign, sources), ...file.problems, ...reader.problems];
 	if (problems.length > 0) {
 		throw new NetError('CONFIG_INVALID', `use ${problems.map(printProblem).join('; ')}`, {problems});
@@ -94,6 +84,7 @@ export function resolveConfig(sources: ConfigSources): Config {
 		...unusedSettings(reader),
 		...unusedFields(file.fields, reader),
 		...doubts(config),
+		...inputDoubts(config, reader),
 	];
 	return Object.freeze({...config, warnings});
 }
@@ -113,7 +104,9 @@ type Unwarned = Omit<Config, 'warnings'>;
 
 function readConfig(reader: SettingReader, hostname: string): Unwarned {
 	return {
-		objects: reader.required('objects', ''),
+		objects: reader.optional('objects'),
+		kubeconfig: reader.optional('kubeconfig'),
+		master: reader.optional('master'),
 		nodeName: reader.optional('hostnameOverride') ?? hostname.trim().toLowerCase(),
 		bindAddress: specified(reader.optional('bindAddress')),
 		nodePortAddresses: reader.required('nodePortAddresses', []),
@@ -130,19 +123,7 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		bindAddressHardFail: reader.required('bindAddressHardFail', false),
 		stateDir: reader.required('stateDir', ''),
 		verbosity: reader.required('verbosity', 0),
-		clientConnection: readClientConnection(reader),
-		master: reader.optional('master'),
 		conntrack: readConntrack(reader),
-	};
-}
-
-function readClientConnection(reader: SettingReader): ClientConnection {
-	return {
-		kubeconfig: reader.optional('kubeconfig'),
-		acceptContentTypes: reader.optional('acceptContentTypes'),
-		contentType: reader.required('contentType', ''),
-		qps: reader.required('qps', 0),
-		burst: reader.required('burst', 0),
 	};
 }
 

@@ -1,9 +1,7 @@
 import type {Setting} from './settings.ts';
 
-const noApi = 'objects come from --objects, and no API server is asked';
 const noSysctl = 'conntrack settings of the kernel are left as they are';
 
-const api = {group: 'Input', unused: noApi} as const;
 const conntrack = {group: 'Kernel', unused: noSysctl} as const;
 
 /**
@@ -13,50 +11,6 @@ const conntrack = {group: 'Kernel', unused: noSysctl} as const;
  * Source: kube-proxy 1.36 options and pkg/proxy/apis/config/v1alpha1/defaults.go.
  */
 export const keptRows = {
-	kubeconfig: {
-		...api,
-		flag: 'kubeconfig',
-		takes: 'path',
-		describe: 'how the API server is reached',
-		field: 'clientConnection.kubeconfig',
-	},
-	master: {
-		...api,
-		flag: 'master',
-		takes: 'url',
-		describe: "the API server's address, above what --kubeconfig says",
-	},
-	acceptContentTypes: {
-		...api,
-		flag: 'kube-api-accept-content-types',
-		takes: 'types',
-		describe: 'the forms in which the API server may answer',
-		field: 'clientConnection.acceptContentTypes',
-	},
-	contentType: {
-		...api,
-		flag: 'kube-api-content-type',
-		takes: 'type',
-		describe: 'the form in which the API server is asked',
-		default: 'application/vnd.kubernetes.protobuf',
-		field: 'clientConnection.contentType',
-	},
-	qps: {
-		...api,
-		flag: 'kube-api-qps',
-		takes: 'number',
-		describe: 'how many requests a second the API server gets',
-		default: '5',
-		field: 'clientConnection.qps',
-	},
-	burst: {
-		...api,
-		flag: 'kube-api-burst',
-		takes: 'number',
-		describe: 'how many requests at once the API server gets',
-		default: '10',
-		field: 'clientConnection.burst',
-	},
 	conntrackMaxPerCore: {
 		...conntrack,
 		flag: 'conntrack-max-per-core',

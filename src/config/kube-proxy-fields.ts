@@ -39,10 +39,14 @@ const windows = {because: 'it is for Windows, and Fairlead runs on Linux', prese
 const rows: Readonly<Record<string, FieldRow>> = {
 	featureGates: {kind: gates, preset: '', flag: 'feature-gates'},
 	'clientConnection.kubeconfig': {kind: text},
-	'clientConnection.acceptContentTypes': {kind: text},
-	'clientConnection.contentType': {kind: text},
-	'clientConnection.qps': {kind: orDefault(number)},
-	'clientConnection.burst': {kind: orDefault(integer(0))},
+	'clientConnection.acceptContentTypes': {kind: text, preset: '', flag: 'kube-api-accept-content-types'},
+	'clientConnection.contentType': {
+		kind: text,
+		preset: 'application/vnd.kubernetes.protobuf',
+		flag: 'kube-api-content-type',
+	},
+	'clientConnection.qps': {kind: orDefault(number), preset: '5', flag: 'kube-api-qps'},
+	'clientConnection.burst': {kind: orDefault(integer(0)), preset: '10', flag: 'kube-api-burst'},
 	'logging.format': {kind: text, preset: 'text', flag: 'logging-format'},
 	'logging.flushFrequency': {kind: durationOrNanoseconds, preset: '5s', flag: 'log-flush-frequency'},
 	'logging.verbosity': {kind: integer(0)},

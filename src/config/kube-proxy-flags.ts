@@ -31,6 +31,7 @@ const refused: Readonly<Record<string, string>> = {
 };
 
 const noMark = 'no packet mark is used';
+const ownRequests = 'four kinds are listed once and watched; after a failure each waits longer and longer';
 const noIpvs = 'there is no ipvs mode';
 const noEvents = 'this version sends no events';
 const ownLogs = 'one line of log per event goes to the standard error';
@@ -49,6 +50,10 @@ const unused: Readonly<Record<string, string>> = {
 	'ipvs-udp-timeout': noIpvs,
 	'show-hidden-metrics-for-version': 'no metric is hidden',
 	profiling: 'there is nothing to profile by HTTP: `node --cpu-prof` does that',
+	'kube-api-accept-content-types': 'the API server is asked for JSON',
+	'kube-api-content-type': 'the API server is asked for JSON',
+	'kube-api-qps': ownRequests,
+	'kube-api-burst': ownRequests,
 	'feature-gates': 'there are no feature gates',
 	'oom-score-adj': 'the pod or unit that runs the daemon sets it',
 	'boot-id-file': noEvents,

@@ -25,6 +25,8 @@ const longestInterfaceName = 15;
  */
 export const schema = {
 	objects: text((value) => value, 'a path', {empty: false}),
+	kubeconfig: text((value) => value, 'a path'),
+	master: text(url, 'a URL such as https://192.0.2.10:6443'),
 	hostnameOverride: text((value) => value.trim().toLowerCase() || undefined, 'a name that is not empty'),
 	bindAddress: text(parseAddress, 'an IP address'),
 	nodePortAddresses: text(
@@ -50,12 +52,6 @@ export const schema = {
 	bindAddressHardFail: text(boolean, 'true or false'),
 	stateDir: text((value) => (value.startsWith('/') ? value : undefined), 'a path that starts with /'),
 	verbosity: text((value) => (/^\d{1,2}$/.test(value) ? Number(value) : undefined), 'a number from 0 to 99'),
-	kubeconfig: text((value) => value, 'a path'),
-	master: text((value) => value, 'a URL'),
-	acceptContentTypes: text((value) => value, 'media types'),
-	contentType: text((value) => value, 'a media type'),
-	qps: text((value) => orElse(decimal(value), 5), 'a number; 0 is 5, and below 0 is no limit'),
-	burst: text((value) => orElse(count(value), 10), 'a whole number of 0 or more; 0 is 10'),
 	conntrackMaxPerCore: text(count, 'a whole number of 0 or more'),
 	conntrackMin: text(count, 'a whole number of 0 or more'),
 	conntrackTcpEstablishedTimeout: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more'),
@@ -98,13 +94,9 @@ function count(value: string): number | undefined {
 	return number !== undefined && number < 2 ** 31 ? number : undefined;
 }
 
-function decimal(value: string): number | undefined {
-	return /^-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?$/i.test(value) ? Number(value) : undefined;
-}
-
-/** The client library of Kubernetes has its own number where 0 is set, the same as kube-proxy's. */
-function orElse(value: number | undefined, whereZero: number): number | undefined {
-	return value === 0 ? whereZero : value;
+function url(value: string): string | undefined {
+	const {protocol} = new URL(value);
+	return protocol === 'https:' || protocol === 'http:' ? value : undefined;
 }
 
 function interfaceName(value: string): string | undefined {

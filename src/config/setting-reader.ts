@@ -37,6 +37,11 @@ export class SettingReader {
 		this.#file = file;
 	}
 
+	/** Whether this process runs in a Pod. Source: client-go, rest.InClusterConfig. */
+	get isInPod(): boolean {
+		return Boolean(this.#sources.environment['KUBERNETES_SERVICE_HOST']);
+	}
+
 	/** The setting's value; `standIn` when it is missing or wrong, which is then a problem. */
 	required<N extends SettingName>(name: N, standIn: Value<N>): Value<N> {
 		const before = this.problems.length;

@@ -36,7 +36,20 @@ const rows = {
 		flag: 'objects',
 		takes: 'path',
 		group: 'Input',
-		describe: 'directory or file of Kubernetes objects, YAML or JSON, that is watched',
+		describe: 'directory or file of Kubernetes objects, YAML or JSON, that is watched in place of the API server',
+	},
+	kubeconfig: {
+		flag: 'kubeconfig',
+		takes: 'path',
+		group: 'Input',
+		describe: "where the API server is, and who we are to it; the Pod's service account otherwise",
+		field: 'clientConnection.kubeconfig',
+	},
+	master: {
+		flag: 'master',
+		takes: 'url',
+		group: 'Input',
+		describe: 'URL of the API server itself, above what --kubeconfig or the Pod says',
 	},
 	hostnameOverride: {
 		flag: 'hostname-override',

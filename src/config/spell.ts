@@ -16,7 +16,9 @@ export type Spelled = string | number | boolean | readonly string[];
 export function spellConfig(config: Config, hostname: string): Readonly<Record<SettingName, Spelled>> {
 	const {nodeName} = config;
 	return {
-		objects: config.objects,
+		objects: config.objects ?? '',
+		kubeconfig: config.kubeconfig ?? '',
+		master: config.master ?? '',
 		hostnameOverride: nodeName === hostname.trim().toLowerCase() ? '' : nodeName,
 		bindAddress: config.bindAddress ?? '0.0.0.0',
 		nodePortAddresses: config.nodePortAddresses.map((entry) =>
@@ -35,7 +37,7 @@ export function spellConfig(config: Config, hostname: string): Readonly<Record<S
 		bindAddressHardFail: config.bindAddressHardFail,
 		stateDir: config.stateDir,
 		verbosity: config.verbosity,
-		...spellKept(config),
+		...spellConntrack(config),
 	};
 }
 
@@ -43,15 +45,8 @@ function spellBind(bind: BindAddress | undefined): string {
 	return bind === undefined ? 'none' : printSocketAddress(bind.address, bind.port);
 }
 
-function spellKept({clientConnection, master, conntrack}: Config) {
-	const {kubeconfig = '', acceptContentTypes = '', contentType, qps, burst} = clientConnection;
+function spellConntrack({conntrack}: Config) {
 	return {
-		kubeconfig,
-		master: master ?? '',
-		acceptContentTypes,
-		contentType,
-		qps,
-		burst,
 		conntrackMaxPerCore: conntrack.maxPerCore,
 		conntrackMin: conntrack.min,
 		conntrackTcpEstablishedTimeout: printDuration(conntrack.tcpEstablishedTimeoutMs),

@@ -1,3 +1,4 @@
+import {readApiServer} from '../apiserver/read.ts';
 import type {Config} from '../config/config.ts';
 import {byService, type NotWhole} from '../control/status.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
@@ -13,6 +14,7 @@ import {Cluster} from './cluster.ts';
 import {servedFamilies} from './families.ts';
 import {Survey} from './not-whole.ts';
 import {planOptions} from './options.ts';
+import {apiServerOf} from './sources.ts';
 
 /** What a daemon with this configuration would do now. */
 export type Planned = {
@@ -27,6 +29,7 @@ export type Planned = {
 /**
  * Reads the objects and the node's addresses once and plans, without writing anything anywhere.
  *
+ * @throws NetError API_… when there are no object files, and the API server cannot be read
  * @param nodeAddresses those of another node to plan for; absent = those of this one, read from the kernel
  */
 export async function planOnce(
@@ -34,7 +37,8 @@ export async function planOnce(
 	dataplane: Pick<Dataplane, 'takes'>,
 	nodeAddresses: readonly Address[] | undefined,
 ): Promise<Planned> {
-	const {changes, problems, warnings} = await readFiles(config.objects);
+	const {changes, problems, warnings} =
+		config.objects === undefined ? await readApiServer(apiServerOf(config)) : await readFiles(config.objects);
 	const addresses = nodeAddresses?.map(asChange) ?? (await readNodeAddresses());
 	// another node may have a family that this one lacks
 	const served = nodeAddresses === undefined ? servedFamilies() : familiesOf(nodeAddresses);

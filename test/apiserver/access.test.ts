@@ -46,6 +46,17 @@ test('a token that is not accepted any more is read again at once', async (t) =>
 	t.is(api.problems.size, 0);
 });
 
+test('in no Pod, and without a kubeconfig, an API server by its address is asked as nobody', async (t) => {
+	const double = await startDouble(t);
+	const api = new WatchedApi(t, {root: directoryOf(t), server: double.url});
+	await api.untilSynced();
+	t.deepEqual(api.reports, []);
+	double.faults.tokens = new Set(['somebody']);
+	double.watchOf('services').cut();
+	await api.untilRetried(() => [...api.problems].some(({message}) => message.includes('401 Unauthorized')));
+	t.true(api.complete, 'what was told stays in force');
+});
+
 test('in a Pod the service account says who we are, and KUBERNETES_SERVICE_HOST where to go unless there is another address', async (t) => {
 	const authority = new Authority();
 	const double = await startTlsDouble(t, authority);

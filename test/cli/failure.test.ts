@@ -46,7 +46,7 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
 	[['run', '--objects'], /argument missing/],
 	[['version', '-o', 'xml'], /Allowed choices are text, json/],
 	[['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
-	[['run'], /--objects \(wanted: a path, and none is set\)/],
+	[['run'], /--kubeconfig \(wanted: a path, or --objects, or --master, because this process runs in no Pod\)/],
 	[['run', '--objects', 'x', '--proxy-mode=ebpf'], /--proxy-mode "ebpf" \(wanted: nftables or auto: this version/],
 	[
 		['run', '--objects', 'x', '--config', 'test/config/files/wrong.yaml'],

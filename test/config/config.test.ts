@@ -19,6 +19,8 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 	const {warnings, mode, ...rest} = config();
 	t.deepEqual(rest, {
 		objects: '/objects',
+		kubeconfig: undefined,
+		master: undefined,
 		nodeName: 'worker-1',
 		bindAddress: undefined,
 		nodePortAddresses: ['primary'],
@@ -34,14 +36,6 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 		bindAddressHardFail: false,
 		stateDir: '/run/fairlead',
 		verbosity: 2,
-		clientConnection: {
-			kubeconfig: undefined,
-			acceptContentTypes: undefined,
-			contentType: 'application/vnd.kubernetes.protobuf',
-			qps: 5,
-			burst: 10,
-		},
-		master: undefined,
 		conntrack: {
 			maxPerCore: 32_768,
 			min: 131_072,
@@ -127,8 +121,6 @@ const wrong: readonly [flag: string, value: string][] = [
 	['iptables-min-sync-period', '-1s'],
 	['state-dir', 'relative'],
 	['v', 'debug'],
-	['kube-api-qps', 'fast'],
-	['kube-api-burst', '-1'],
 	['conntrack-min', '-1'],
 	['conntrack-max-per-core', '2147483648'],
 	['conntrack-tcp-timeout-established', '-1s'],
@@ -148,10 +140,6 @@ test('every setting that is wrong is named at once, by the flag or the variable 
 		'--masquerade-all "maybe" (wanted: true or false)',
 		'FAIRLEAD_V "x" (wanted: a number from 0 to 99)',
 	]);
-});
-
-test('without objects the daemon does not start', (t) => {
-	t.deepEqual(problems({objects: ''}), ['--objects (wanted: a path, and none is set)']);
 });
 
 test('the bridge detector needs the name of the bridge, the prefix detector a prefix', (t) => {
@@ -191,23 +179,12 @@ test('a flag of kube-proxy without meaning here is taken with a warning, a misle
 });
 
 test('a setting that nothing uses yet is kept, with a warning by the name that said it', (t) => {
-	const {conntrack, clientConnection, master, warnings} = config(
-		{'conntrack-min': '0', 'kube-api-qps': '2.5', master: 'https://192.0.2.1', 'cluster-cidr': '10.0.0.0/8'},
-		{FAIRLEAD_KUBECONFIG: '/etc/kubeconfig'},
-	);
+	const {conntrack, warnings} = config({'conntrack-min': '0', 'cluster-cidr': '10.0.0.0/8'});
 	t.is(conntrack.min, 0);
-	t.is(clientConnection.qps, 2.5);
-	t.is(clientConnection.kubeconfig, '/etc/kubeconfig');
-	t.is(master, 'https://192.0.2.1');
 	t.deepEqual(
 		warnings.map((warning) => warning.split(' is not used: ')[0]),
-		['FAIRLEAD_KUBECONFIG', '--master', '--kube-api-qps', '--conntrack-min'],
+		['--conntrack-min'],
 	);
-});
-
-test('0 requests, by second or at once, are what kube-proxy has by itself', (t) => {
-	const {qps, burst} = config({'kube-api-qps': '0', 'kube-api-burst': '0'}).clientConnection;
-	t.deepEqual([qps, burst], [5, 10]);
 });
 
 test('no flag is both a setting and unknown', (t) => {

@@ -17,11 +17,11 @@ test('the file that kubeadm writes is taken as it is, nulls and zeros included',
 	t.deepEqual(rest, {
 		...alone,
 		verbosity: 0,
-		clientConnection: {...alone.clientConnection, kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf'},
+		kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf',
 	});
 	t.deepEqual(mode, none);
 	t.deepEqual(warnings, [
-		'KubeProxyConfiguration.clientConnection.kubeconfig is not used: objects come from --objects, and no API server is asked',
+		'KubeProxyConfiguration.clientConnection.kubeconfig is not used: objects come from --objects',
 	]);
 });
 

@@ -10,7 +10,7 @@ const detector = 'clusterCIDR: 10.0.0.0/8';
 test('every field that a setting has becomes that setting', (t) => {
 	const config = configFrom({
 		file: kubeProxyFile(
-			'clientConnection: {kubeconfig: /k, acceptContentTypes: a/b, contentType: c/d, qps: 1.5, burst: 7}',
+			'clientConnection: {kubeconfig: /k}',
 			'logging: {verbosity: 4}',
 			'hostnameOverride: Node-A',
 			'bindAddress: 192.0.2.1',
@@ -27,7 +27,7 @@ test('every field that a setting has becomes that setting', (t) => {
 		),
 	});
 	t.like(config, {
-		clientConnection: {kubeconfig: '/k', acceptContentTypes: 'a/b', contentType: 'c/d', qps: 1.5, burst: 7},
+		kubeconfig: '/k',
 		verbosity: 4,
 		nodeName: 'node-a',
 		bindAddressHardFail: true,
@@ -43,12 +43,16 @@ test('every field that a setting has becomes that setting', (t) => {
 	t.deepEqual({...config.metricsBindAddress}, {address: '127.0.0.2', port: 10_249});
 	t.is(config.nodePortAddresses.length, 2);
 	t.deepEqual(Object.values(config.conntrack), [0, 1, 0, 2000, true, 3000, 4000]);
-	t.is(config.warnings.length, 12, 'of clientConnection and conntrack, which nothing uses yet');
+	t.is(config.warnings.length, 8, 'of conntrack, which nothing uses yet, and of the kubeconfig beside --objects');
 });
 
 const unused: readonly [field: string, yaml: string, because: RegExp][] = [
 	['featureGates', 'featureGates: {A: true, B: false}', /no feature gates/],
 	['logging.format', 'logging: {format: json}', /one line of log/],
+	['clientConnection.acceptContentTypes', 'clientConnection: {acceptContentTypes: a/b}', /JSON/],
+	['clientConnection.contentType', 'clientConnection: {contentType: application/json}', /JSON/],
+	['clientConnection.qps', 'clientConnection: {qps: 1.5}', /listed once and watched/],
+	['clientConnection.burst', 'clientConnection: {burst: 100}', /listed once and watched/],
 	['logging.flushFrequency', 'logging: {flushFrequency: 1s}', /one line of log/],
 	['logging.flushFrequency', 'logging: {flushFrequency: 1000000000}', /one line of log/],
 	['logging.vmodule', 'logging: {vmodule: [{filePattern: "proxier*", verbosity: 9}]}', /one line of log/],
