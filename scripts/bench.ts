@@ -1,4 +1,5 @@
 import {Command, InvalidArgumentError} from 'commander';
+import {benchApi} from './bench/api.ts';
 import {benchConnect} from './bench/connect.ts';
 import {benchFiles} from './bench/files.ts';
 import {benchFlows} from './bench/flows.ts';
@@ -59,4 +60,18 @@ program
 	.option('--changes <number>', 'changes of each run', Number, 50)
 	.option('--json', 'print one object a row')
 	.action(benchFlows);
+program
+	.command('api')
+	.description(
+		'from the start behind a real API server until all is in force, and from its answer to a write to the commit',
+	)
+	.option('--services <number>', 'Services', Number, 10_000)
+	.option('--endpoints <number>', 'endpoints of each', Number, 10)
+	.option('--runs <number>', 'starts; the number is their median', Number, 5)
+	.option('--changes <number>', 'changes, one after the other', Number, 500)
+	.option('--rate <number>', 'changes a second that do not wait for one another', Number, 100)
+	.option('--seconds <number>', 'for how long', Number, 60)
+	.option('--peer <path>', 'a kube-proxy, which is then measured too')
+	.option('--json', 'print one object a proxy')
+	.action(benchApi);
 await program.parseAsync();

@@ -28,7 +28,8 @@ function metadata(index: number, name: string, extra: object = {}) {
 	};
 }
 
-function service(index: number) {
+/** The Service as `kubectl get -o json` has it. */
+export function service(index: number) {
 	return {
 		apiVersion: 'v1',
 		kind: 'Service',
@@ -48,7 +49,8 @@ function service(index: number) {
 	};
 }
 
-function slice(index: number, endpoints: number) {
+/** The slice of its endpoints; `first` is the address of the first one, when it is another one than at the start. */
+export function slice(index: number, endpoints: number, first?: string) {
 	const labels = {
 		'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
 		'kubernetes.io/service-name': `service-${index}`,
@@ -57,7 +59,7 @@ function slice(index: number, endpoints: number) {
 		addressType: 'IPv4',
 		apiVersion: 'discovery.k8s.io/v1',
 		endpoints: Array.from({length: endpoints}, (_, slot) => ({
-			addresses: [endpointAddress(index, slot, endpoints)],
+			addresses: [slot === 0 && first !== undefined ? first : endpointAddress(index, slot, endpoints)],
 			conditions: {ready: true, serving: true, terminating: false},
 			nodeName: slot % 10 === 0 ? nodeName : `node-${slot % 10}`,
 			targetRef: {kind: 'Pod', name: `service-${index}-${slot}`, namespace: `team-${index % 50}`},
