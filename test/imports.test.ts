@@ -31,7 +31,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 	config: ['zod', 'js-yaml'],
 	observe: ['pino', 'pino-pretty', 'prom-client'],
 	files: ['js-yaml'],
-	apiserver: ['@kubernetes/client-node'],
+	apiserver: ['@kubernetes/client-node', 'js-yaml'],
 	cli: ['commander', 'js-yaml'],
 };
 

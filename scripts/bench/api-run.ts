@@ -55,7 +55,7 @@ try {
 	process.send?.(figures);
 } finally {
 	await cluster.stop();
-	process.disconnect?.();
+	process.disconnect();
 }
 
 async function measure(kind: ProxyKind): Promise<ApiFigures> {

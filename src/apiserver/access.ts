@@ -1,9 +1,9 @@
 import {statSync} from 'node:fs';
 import {Agent as HttpAgent} from 'node:http';
 import {Agent as HttpsAgent, type RequestOptions} from 'node:https';
-import type {Cluster, KubeConfig} from '@kubernetes/client-node';
 import {NetError} from '../errors.ts';
-import {type ConfigOptions, loadConfig} from './kubeconfig.ts';
+import {type ConfigOptions, openLogin} from './kubeconfig.ts';
+import type {Login} from './login.ts';
 
 /** Everything that a request needs but its path. */
 export type Credentials = {
@@ -11,8 +11,8 @@ export type Credentials = {
 	readonly server: string;
 	/** Headers, agent and basic authentication. */
 	readonly options: RequestOptions;
-	/** The configuration that they are from. */
-	readonly config: KubeConfig;
+	/** What they are from. */
+	readonly login: Login;
 };
 
 /** What an agent's connections were made with. */
@@ -22,12 +22,12 @@ type Identity = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized
 const keepAliveMs = 30_000;
 
 /**
- * How to reach the API server and who we are to it. Files are looked at again for each request: a kubeconfig, a CA or
- * a certificate that changed counts from the next one on, a token file at most a minute later.
+ * How to reach the API server and who we are to it. Files are looked at again for each request: a kubeconfig, a CA, a
+ * certificate or a token that changed counts from the next one on.
  */
 export class Access {
 	readonly #options: ConfigOptions;
-	#config: Promise<KubeConfig> | undefined;
+	#login: Promise<Login> | undefined;
 	/** Device, size and times of the kubeconfig when it was read. */
 	#stamp = '';
 	#agent: {readonly agent: HttpAgent; readonly identity: Identity} | undefined;
@@ -47,9 +47,9 @@ export class Access {
 	}
 
 	/** The API server did not accept these: the next ones are read, or asked for, anew, whatever their age. */
-	async reject({config}: Credentials): Promise<void> {
-		if ((await this.#config?.catch(() => undefined)) === config) {
-			this.#config = undefined; // several requests may be refused for the same ones
+	async reject({login}: Credentials): Promise<void> {
+		if ((await this.#login?.catch(() => undefined)) === login) {
+			this.#login = undefined; // several requests may be refused for the same ones
 		}
 	}
 
@@ -60,41 +60,36 @@ export class Access {
 
 	async #read(): Promise<Credentials> {
 		try {
-			const config = await this.#load();
-			const [cluster, options] = [config.getCurrentCluster(), {} as RequestOptions];
-			await config.applyToHTTPSOptions(options);
-			if (cluster === null) {
-				throw new Error('it names no cluster');
-			}
-
+			const login = await this.#load();
+			const options = await login.options();
 			const {headers, auth} = options;
-			const agent = this.#agentFor(cluster, options);
-			return {server: cluster.server, options: {headers: trimmed(headers), agent, ...(auth && {auth})}, config};
+			const agent = this.#agentFor(login, options);
+			return {server: login.server, options: {headers: trimmed(headers), agent, ...(auth && {auth})}, login};
 		} catch (cause) {
 			throw this.#failure(cause);
 		}
 	}
 
-	#load(): Promise<KubeConfig> {
+	#load(): Promise<Login> {
 		const stamp = stampOf(this.#options.kubeconfig);
-		if (this.#config === undefined || stamp !== this.#stamp) {
-			const loading = loadConfig(this.#options);
-			this.#config = loading;
+		if (this.#login === undefined || stamp !== this.#stamp) {
+			const opening = openLogin(this.#options);
+			this.#login = opening;
 			this.#stamp = stamp;
-			loading.catch(() => {
-				this.#config = this.#config === loading ? undefined : this.#config;
+			opening.catch(() => {
+				this.#login = this.#login === opening ? undefined : this.#login;
 			});
 		}
 
-		return this.#config;
+		return this.#login;
 	}
 
 	/**
 	 * One agent for as long as CA, certificate and key are the same, so that connections are used again. That of the
 	 * library keeps them for ever, whatever becomes of the files; it is used only for proxies.
 	 */
-	#agentFor(cluster: Cluster, options: RequestOptions): HttpAgent {
-		if (cluster.proxyUrl !== undefined && options.agent instanceof HttpAgent) {
+	#agentFor({server, isProxied}: Login, options: RequestOptions): HttpAgent {
+		if (isProxied && options.agent instanceof HttpAgent) {
 			return options.agent;
 		}
 
@@ -105,7 +100,7 @@ export class Access {
 
 		retire(this.#agent?.agent);
 		const settings = {...identity, keepAlive: true, keepAliveMsecs: keepAliveMs};
-		const agent = cluster.server.startsWith('http:') ? new HttpAgent(settings) : new HttpsAgent(settings);
+		const agent = server.startsWith('http:') ? new HttpAgent(settings) : new HttpsAgent(settings);
 		this.#agent = {agent, identity};
 		return agent;
 	}

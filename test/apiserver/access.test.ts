@@ -1,17 +1,11 @@
-import {chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import type {ApiServerDouble} from '../support/api-server/double.ts';
 import {Authority} from '../support/certificates.ts';
+import {directoryOf} from '../support/directory.ts';
 import {serviceJson} from '../support/manifests.ts';
 import {kubeconfigText, startDouble, startTlsDouble, WatchedApi, writeKubeconfig} from '../support/watched-api.ts';
-
-function directoryOf(t: ExecutionContext): string {
-	const directory = mkdtempSync(join(tmpdir(), 'fairlead-access-'));
-	t.teardown(() => rmSync(directory, {recursive: true, force: true}));
-	return directory;
-}
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const plain = ({url}: ApiServerDouble) => ({server: url, 'insecure-skip-tls-verify': true});
