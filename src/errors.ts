@@ -34,6 +34,10 @@ const hints = {
 	NETNS_MISSING:
 		'The namespace is gone, or was never mounted there. `ip netns list` and `lsns -t net` show what exists.',
 	EXEC_MISSING: 'Install the tool, or put it in a directory of PATH; /usr/sbin and /sbin are searched too.',
+	SYSCTL_MISSING:
+		'The kernel has no connection tracking, or this process may not load it. As root on the host: `modprobe nf_conntrack`, then `fairlead init`.',
+	SYSCTL_REFUSED:
+		"Run `fairlead init` with the daemon's flags as root in the host's network namespace (in a Pod: a privileged init container), or set it with sysctl. The flag's 0 leaves it as it is.",
 	EXEC_FAILED: 'The details hold the exit code and what the tool wrote to stderr.',
 	// config
 	CONFIG_INVALID:
