@@ -1,11 +1,12 @@
 import {Command} from 'commander';
 import type {CheckRow, CheckState} from '../daemon/check-row.ts';
+import {configOption, readConfig} from './config-options.ts';
 import {type Form, outputOption, printData} from './output.ts';
 import {stateDirOption} from './status.ts';
 import {printSome, printTable, wrap} from './table.ts';
 import type {Terminal} from './terminal.ts';
 
-type CheckFlags = {readonly output: Form; readonly stateDir: string};
+type CheckFlags = {readonly output: Form};
 
 /** `fairlead check`: whether this node can run the daemon, and what to do where it cannot. */
 export function checkCommand(terminal: Terminal): Command {
@@ -17,10 +18,12 @@ export function checkCommand(terminal: Terminal): Command {
 		.allowExcessArguments(false)
 		.addOption(outputOption())
 		.addOption(stateDirOption())
+		.addOption(configOption())
 		.addHelpText('after', examples)
-		.action(async ({output, stateDir}: CheckFlags) => {
+		.action(async ({output}: CheckFlags, self: Command) => {
+			const {config} = await readConfig(self, {input: 'none'});
 			const {checkNode} = await import('../daemon/check.ts');
-			const rows = await checkNode(stateDir);
+			const rows = await checkNode(config);
 			const width = terminal.screen?.columns ?? 120;
 			terminal.out(output === 'table' ? printCheck(rows, width) : await printData(rows, output));
 			terminal.exitCode = rows.some(({state}) => state === 'fail') ? 1 : 0;
@@ -30,11 +33,12 @@ export function checkCommand(terminal: Terminal): Command {
 const examples = `
 Examples:
   fairlead check
+  fairlead check --config /var/lib/kube-proxy/config.conf
   fairlead check -o json | jq '.[] | select(.state != "ok")'
 
 It needs no daemon and may be run beside one. Nothing is changed; the kernel may load modules that it is asked for.
 A row is ok, a warning (the daemon runs, but something is worse, or will go wrong), a failure (it cannot do its work) or
-unknown (this user cannot find out).
+unknown (this user cannot find out). Variables of \`fairlead run\` count here too.
 
 Exit codes: 0 nothing fails, warnings or not; 1 something does; 2 the command line is wrong.`;
 

@@ -3,18 +3,14 @@ import {hostname} from 'node:os';
 import {type Command, Option} from 'commander';
 import type {Config} from '../config/config.ts';
 import {foreignFlags} from '../config/kube-proxy-flags.ts';
+import type {ConfigSources} from '../config/setting-reader.ts';
 import {environmentName, type Setting, settings} from '../config/settings.ts';
 import type {ConfigFile} from '../daemon/config-file.ts';
 import {NetError} from '../errors.ts';
 
 /** Gives the command a flag for each setting, in groups, and every flag of kube-proxy unseen by help. */
 export function addConfigOptions(command: Command): Command {
-	command.addOption(
-		new Option(
-			'--config <file>',
-			'KubeProxyConfiguration as kube-proxy reads it, FairleadConfiguration, or both, YAML; flags win over it',
-		).helpGroup('Input:'),
-	);
+	command.addOption(configOption().helpGroup('Input:'));
 	for (const setting of Object.values(settings)) {
 		command.addOption(settingOption(setting));
 	}
@@ -33,14 +29,19 @@ changes nothing for the packets, and refused by name where it would.`,
 	);
 }
 
-function settingOption({flag, short, takes, group, describe, default: preset, unused}: Setting): Option {
+/** Names the file that is read besides flags and environment. */
+export function configOption(): Option {
+	return new Option(
+		'--config <file>',
+		'KubeProxyConfiguration as kube-proxy reads it, FairleadConfiguration, or both, YAML; flags win over it',
+	);
+}
+
+function settingOption({flag, short, takes, group, describe, default: preset}: Setting): Option {
 	const name = short === undefined ? `--${flag}` : `-${short}, --${flag}`;
 	const says = preset === undefined || takes === undefined ? describe : `${describe} (default: ${preset})`;
 	const option = new Option(`${name} ${takes === undefined ? '[true|false]' : `<${takes}>`}`, says);
-	return option
-		.helpGroup(`${group}:`)
-		.hideHelp(unused !== undefined)
-		.argParser(flag === 'nodeport-addresses' ? joinList : String);
+	return option.helpGroup(`${group}:`).argParser(flag === 'nodeport-addresses' ? joinList : String);
 }
 
 /** A list may be given in parts: `--nodeport-addresses primary --nodeport-addresses 192.0.2.0/24`. */
@@ -56,10 +57,10 @@ type ReadConfig = {readonly config: Config; readonly file: ConfigFile | undefine
  *
  * @throws NetError CONFIG_INVALID, CONFIG_UNREADABLE
  */
-export async function readConfig(command: Command): Promise<ReadConfig> {
+export async function readConfig(command: Command, {input}: Pick<ConfigSources, 'input'> = {}): Promise<ReadConfig> {
 	// zod takes a tenth of a second to load, which `version` and `--help` need not wait for
 	const {resolveConfig} = await import('../config/config.ts');
-	const sources = {flags: givenFlags(command), environment: process.env, hostname: hostname()};
+	const sources = {flags: givenFlags(command), environment: process.env, hostname: hostname(), input};
 	const path = sources.flags.get('config') || process.env[environmentName('config')];
 	if (path === undefined || path === '') {
 		return {config: resolveConfig(sources), file: undefined};

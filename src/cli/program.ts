@@ -4,6 +4,7 @@ import {checkCommand} from './check.ts';
 import {cleanupCommand} from './cleanup.ts';
 import {completionCommand} from './completion.ts';
 import {printFailure} from './failure.ts';
+import {initCommand} from './init.ts';
 import {planCommand} from './plan.ts';
 import {runCommand} from './run.ts';
 import {statusCommand} from './status.ts';
@@ -24,6 +25,7 @@ function buildProgram(terminal: Terminal): Command {
 	program
 		.commandsGroup('On a node:')
 		.addCommand(runCommand(terminal))
+		.addCommand(initCommand(terminal))
 		.addCommand(statusCommand(terminal))
 		.addCommand(checkCommand(terminal))
 		.addCommand(cleanupCommand(terminal));

@@ -42,8 +42,8 @@ Examples:
 http://NODE:10256/readyz answers 200 from the moment everything known is in the kernel. Stopping removes nothing:
 connections go on, and the next start sends only the difference. \`fairlead cleanup\` removes everything.
 
-The file of --config is watched. --v and the sync periods are followed at once; for anything else the daemon ends in
-good order with exit code 3, to be started again. A file that is wrong changes nothing and is named in the log.`;
+The file of --config is watched. --v, the sync periods and --conntrack-* are followed at once; for anything else the
+daemon ends in good order with exit code 3, to be started again. A file that is wrong changes nothing and is named in the log.`;
 
 async function run(writeTo: string | undefined, command: Command, terminal: Terminal): Promise<number> {
 	const {config, file} = await readConfig(command);

@@ -9,7 +9,7 @@ import {printProblem} from './problem.ts';
 import type {BindAddress, DetectLocalMode, NodePortAddress} from './schema.ts';
 import {type ConfigSources, SettingReader} from './setting-reader.ts';
 import type {SettingName} from './settings.ts';
-import {unusedFields, unusedSettings} from './unused.ts';
+import {unusedFields} from './unused.ts';
 
 /** Zero leaves the kernel's value as it is. Source: k8s.io/kube-proxy, config/v1alpha1, KubeProxyConntrackConfiguration. */
 type ConntrackSettings = {
@@ -54,7 +54,7 @@ export type Config = {
 	readonly stateDir: string;
 	/** As kube-proxy's -v. */
 	readonly verbosity: number;
-	/** What the kernel's connection tracking should be set to; nothing uses it yet. */
+	/** What the kernel's connection tracking should be set to. */
 	readonly conntrack: ConntrackSettings;
 	/** What the operator should know about the settings, a sentence each. */
 	readonly warnings: readonly string[];
@@ -72,7 +72,10 @@ export function resolveConfig(sources: ConfigSources): Config {
 	const foreign = [...sources.flags.keys()].flatMap((flag) => foreignFlag(flag) ?? []);
 	const config = readConfig(reader, sources.hostname);
 	checkTogether(config, reader);
-	checkInput(config, reader);
+	if (sources.input !== 'none') {
+		checkInput(config, reader);
+	}
+
 	const problems = [...refusedFlags(foreign, sources), ...file.problems, ...reader.problems];
 	if (problems.length > 0) {
 		throw new NetError('CONFIG_INVALID', `use ${problems.map(printProblem).join('; ')}`, {problems});
@@ -81,7 +84,6 @@ export function resolveConfig(sources: ConfigSources): Config {
 	const warnings = [
 		...file.warnings,
 		...foreign.map(({flag, because}) => `--${flag} is not used: ${because}`),
-		...unusedSettings(reader),
 		...unusedFields(file.fields, reader),
 		...doubts(config),
 		...inputDoubts(config, reader),

@@ -8,7 +8,7 @@ export type Difference = {
 	readonly field: string;
 	readonly from: Spelled;
 	readonly to: Spelled;
-	/** Whether a running daemon can follow: it reads the setting at each use, or nothing does. */
+	/** Whether a running daemon can follow. */
 	readonly live: boolean;
 };
 
@@ -24,9 +24,9 @@ export function differences(before: Config, after: Config): readonly Difference[
 }
 
 function isLive(name: SettingName, before: Config, after: Config): boolean {
-	const {live = false, unused} = settings[name];
+	const {live = false} = settings[name];
 	const [from, to]: readonly string[] = [before.mode.mode, after.mode.mode];
-	return live || unused !== undefined || (name === 'proxyMode' && from === to); // the same mode in other words
+	return live || (name === 'proxyMode' && from === to); // the same mode in other words
 }
 
 /** `nftables.syncPeriod from "30s" to "10s"`. */

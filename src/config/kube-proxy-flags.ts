@@ -25,7 +25,7 @@ const alone: ReadonlySet<string> = new Set([
 
 const refused: Readonly<Record<string, string>> = {
 	cleanup: 'cleaning up is a command of its own: run `fairlead cleanup`',
-	'init-only': 'there is nothing to prepare: run the daemon as it is',
+	'init-only': 'preparing a node is a command of its own: run `fairlead init`',
 	'healthz-port': 'it is deprecated in kube-proxy: use --healthz-bind-address',
 	'metrics-port': 'it is deprecated in kube-proxy: use --metrics-bind-address',
 };

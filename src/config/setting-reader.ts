@@ -13,6 +13,8 @@ export type ConfigSources = {
 	/** What the configuration file says. Who has one loads `file.ts` to parse it: its YAML costs nobody else anything. */
 	readonly file?: ConfigContent | undefined;
 	readonly hostname: string;
+	/** `none`: no objects of the cluster are to be read, so that nobody need say where they are. */
+	readonly input?: 'none' | undefined;
 };
 
 type Value<N extends SettingName> = z.output<(typeof schema)[N]>;

@@ -1,5 +1,3 @@
-import {keptRows} from './kept-settings.ts';
-
 /**
  * Every setting of the daemon, in the order in which help lists them. One row is the flag, the environment
  * variable, the line of help and the field of the file: they cannot drift apart. What a text must look like stands
@@ -25,8 +23,6 @@ export type Setting = {
 	readonly field?: string;
 	/** Whether a running daemon follows a changed file; it ends in good order for any other setting. */
 	readonly live?: boolean;
-	/** Why nothing uses it yet, where that is so: help is silent about it, and who sets it is warned. */
-	readonly unused?: string;
 };
 
 type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process' | 'Kernel';
@@ -175,11 +171,74 @@ const rows = {
 		field: 'logging.verbosity',
 		live: true,
 	},
+	conntrackMaxPerCore: {
+		flag: 'conntrack-max-per-core',
+		takes: 'number',
+		group: 'Kernel',
+		describe:
+			'room for so many connections for each core, at most 1,048,576 in all; 0 leaves it, and --conntrack-min, as it is',
+		default: '32768',
+		field: 'conntrack.maxPerCore',
+		live: true,
+	},
+	conntrackMin: {
+		flag: 'conntrack-min',
+		takes: 'number',
+		group: 'Kernel',
+		describe: 'room for so many connections at least, however few the cores',
+		default: '131072',
+		field: 'conntrack.min',
+		live: true,
+	},
+	conntrackTcpEstablishedTimeout: {
+		flag: 'conntrack-tcp-timeout-established',
+		takes: 'duration',
+		group: 'Kernel',
+		describe: 'how long an idle TCP connection is tracked; 0 leaves it as it is',
+		default: '24h',
+		field: 'conntrack.tcpEstablishedTimeout',
+		live: true,
+	},
+	conntrackTcpCloseWaitTimeout: {
+		flag: 'conntrack-tcp-timeout-close-wait',
+		takes: 'duration',
+		group: 'Kernel',
+		describe: 'how long a half-closed TCP connection is tracked; 0 leaves it as it is',
+		default: '1h',
+		field: 'conntrack.tcpCloseWaitTimeout',
+		live: true,
+	},
+	conntrackTcpBeLiberal: {
+		flag: 'conntrack-tcp-be-liberal',
+		group: 'Kernel',
+		describe: 'translate TCP packets outside their window too; false leaves it as it is',
+		default: 'false',
+		field: 'conntrack.tcpBeLiberal',
+		live: true,
+	},
+	conntrackUdpTimeout: {
+		flag: 'conntrack-udp-timeout',
+		takes: 'duration',
+		group: 'Kernel',
+		describe: 'how long an unanswered UDP flow is tracked; 0 leaves it as it is',
+		default: '0s',
+		field: 'conntrack.udpTimeout',
+		live: true,
+	},
+	conntrackUdpStreamTimeout: {
+		flag: 'conntrack-udp-timeout-stream',
+		takes: 'duration',
+		group: 'Kernel',
+		describe: 'how long an answered UDP flow is tracked; 0 leaves it as it is',
+		default: '0s',
+		field: 'conntrack.udpStreamTimeout',
+		live: true,
+	},
 } as const satisfies Record<string, Setting>;
 
-export type SettingName = keyof typeof rows | keyof typeof keptRows;
+export type SettingName = keyof typeof rows;
 
-export const settings: Readonly<Record<SettingName, Setting>> = {...rows, ...keptRows};
+export const settings: Readonly<Record<SettingName, Setting>> = rows;
 
 /** With their names, in the order of help. */
 export const settingEntries = Object.entries(settings) as readonly (readonly [SettingName, Setting])[]; // Object.entries forgets the names

@@ -2,16 +2,7 @@ import {parseDuration} from './duration.ts';
 import type {FieldText} from './file.ts';
 import {kubeProxyFields, settingOf, whyUnused} from './kube-proxy-fields.ts';
 import type {SettingReader} from './setting-reader.ts';
-import {settingEntries, settings} from './settings.ts';
-
-/** A sentence for each setting that somebody set and that nothing uses yet. */
-export function unusedSettings(reader: SettingReader): string[] {
-	return settingEntries.flatMap(([name, {unused, default: preset}]) => {
-		const said = unused === undefined ? undefined : reader.said(name);
-		const asksForNothing = said === undefined || (said.by === reader.fieldOf(name) && isSame(said.text, preset ?? ''));
-		return asksForNothing ? [] : [`${said.by} is not used: ${unused}`];
-	});
-}
+import {settings} from './settings.ts';
 
 /**
  * A sentence for each field of a file that means nothing here. None for a field that holds what kube-proxy has by

@@ -2,6 +2,7 @@ import type {Capability} from '../kernel/capabilities.ts';
 import type {KernelVersion, NftablesFeatures} from '../kernel/features.ts';
 import type {MissingPart} from '../kernel/probes.ts';
 import type {Family} from '../net/address.ts';
+import {isAsWanted, printWanted, type WantedSysctl} from '../node/conntrack-sysctls.ts';
 import {type CheckRow, row} from './check-row.ts';
 
 // What is judged here was read elsewhere: values in, rows out.
@@ -102,6 +103,30 @@ export function judgeConntrack({count, max, netlink, liberal}: Conntrack): reado
 		row('conntrack: netlink', state, found, 'nf_conntrack_netlink', netlink === undefined ? asRoot : remedy),
 		...(liberal === undefined ? [] : [judgeLiberal(liberal)]),
 	];
+}
+
+type FoundSysctl = WantedSysctl & {/** Undefined where there is no such setting. */ readonly found: number | undefined};
+
+/** Whether connection tracking is set as configured: what is not, a row each. */
+export function judgeConntrackSettings(settings: readonly FoundSysctl[]): readonly CheckRow[] {
+	const wrong = settings.filter((each) => !isAsWanted(each, each.found));
+	if (wrong.length === 0) {
+		const found = settings.map(({name, found}) => `${shortName(name)} ${found}`).join(', ');
+		return [row('conntrack: settings', 'ok', found === '' ? 'none is to be set' : found, 'as configured')];
+	}
+
+	const remedy =
+		'The daemon sets it where it may. It may not in a Pod without privileges: run `fairlead init` as root.';
+	return wrong.map((each) => {
+		const [name, need] = [`conntrack: ${shortName(each.name)}`, printWanted(each)];
+		return each.found === undefined
+			? row(name, 'unknown', 'not there', need, 'Load it: modprobe nf_conntrack')
+			: row(name, 'warn', String(each.found), need, remedy);
+	});
+}
+
+function shortName(name: string): string {
+	return name.replace('net.netfilter.nf_conntrack_', '');
 }
 
 /**

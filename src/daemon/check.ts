@@ -1,15 +1,18 @@
-import {accessSync, constants, existsSync, readFileSync, statSync} from 'node:fs';
+import {accessSync, constants, existsSync, statSync} from 'node:fs';
 import {totalmem} from 'node:os';
 import {dirname, resolve} from 'node:path';
 import process from 'node:process';
 import {controlPath} from '../control/socket-file.ts';
 import {readCapabilities} from '../kernel/capabilities.ts';
+import {countCpus} from '../kernel/cpus.ts';
 import {exec} from '../kernel/exec.ts';
 import {hasConntrackNetlink, kernelVersion, readNftablesFeatures} from '../kernel/features.ts';
 import {addon} from '../kernel/native.ts';
 import {Nftables} from '../kernel/nftables.ts';
 import {partsTried, readMissingParts} from '../kernel/probes.ts';
 import {abstractListener, type Owner, portListeners, socketOwners} from '../kernel/sockets.ts';
+import {readSysctl} from '../kernel/sysctl.ts';
+import {type ConntrackWishes, wantedConntrackSysctls} from '../node/conntrack-sysctls.ts';
 import {
 	judgeDaemon,
 	judgeFamilies,
@@ -20,7 +23,14 @@ import {
 	judgePort,
 	judgeStateDir,
 } from './check-host.ts';
-import {judgeConntrack, judgeKernel, judgeOwnedTables, judgeParts, judgeRights} from './check-kernel.ts';
+import {
+	judgeConntrack,
+	judgeConntrackSettings,
+	judgeKernel,
+	judgeOwnedTables,
+	judgeParts,
+	judgeRights,
+} from './check-kernel.ts';
 import {type CheckRow, look, row} from './check-row.ts';
 import {servedFamilies} from './families.ts';
 import {judgeOtherProxies, readNodeNames} from './other-proxies.ts';
@@ -30,11 +40,14 @@ const ports = [
 	[10_249, 'metrics'],
 ] as const;
 
+/** What of the configuration can be checked. */
+type Wanted = {readonly stateDir: string; readonly conntrack: ConntrackWishes};
+
 /**
- * What a daemon with this state folder would find on this node, row by row. It needs no daemon and no rights: what
+ * What a daemon with this configuration would find on this node, row by row. It needs no daemon and no rights: what
  * cannot be found out is a row that says so. Nothing is changed, but that the kernel may load modules it is asked for.
  */
-export async function checkNode(stateDir: string): Promise<readonly CheckRow[]> {
+export async function checkNode({stateDir, conntrack}: Wanted): Promise<readonly CheckRow[]> {
 	const daemon = findDaemon();
 	const looks = [
 		look('Node.js', '24.12 or newer', () => [row('Node.js', 'ok', process.versions.node, '24.12 or newer')]),
@@ -46,6 +59,7 @@ export async function checkNode(stateDir: string): Promise<readonly CheckRow[]> 
 		look('IP families', 'IPv4, IPv6', () => judgeFamilies(servedFamilies())),
 		look('forwarding', 'on', checkForwarding),
 		look('conntrack', 'room, netlink', checkConntrack),
+		look('conntrack: settings', 'as configured', () => checkConntrackSettings(conntrack)),
 		look('other proxies', 'none', checkOtherProxies),
 		look('daemon', 'one at most', () => judgeDaemon(daemon)),
 		look('ports', 'free', () => checkPorts(daemon)),
@@ -78,18 +92,23 @@ async function checkOwnedTables(): Promise<readonly CheckRow[]> {
 }
 
 function checkForwarding(): readonly CheckRow[] {
-	const ipv6 = servedFamilies().includes('IPv6') ? (sysctl('net/ipv6/conf/all/forwarding') ?? '') : undefined;
-	return judgeForwarding(sysctl('net/ipv4/ip_forward'), ipv6);
+	const ipv6 = servedFamilies().includes('IPv6') ? (readSysctl('net.ipv6.conf.all.forwarding') ?? '') : undefined;
+	return judgeForwarding(readSysctl('net.ipv4.ip_forward'), ipv6);
 }
 
 function checkConntrack(): readonly CheckRow[] {
-	const liberal = sysctl('net/netfilter/nf_conntrack_tcp_be_liberal');
+	const liberal = readSysctl('net.netfilter.nf_conntrack_tcp_be_liberal');
 	return judgeConntrack({
-		count: sysctlNumber('net/netfilter/nf_conntrack_count'),
-		max: sysctlNumber('net/netfilter/nf_conntrack_max'),
+		count: sysctlNumber('net.netfilter.nf_conntrack_count'),
+		max: sysctlNumber('net.netfilter.nf_conntrack_max'),
 		netlink: knownOrNot(hasConntrackNetlink),
 		liberal: liberal === undefined ? undefined : liberal !== '0',
 	});
+}
+
+function checkConntrackSettings(wishes: ConntrackWishes): readonly CheckRow[] {
+	const wanted = wantedConntrackSysctls(wishes, countCpus());
+	return judgeConntrackSettings(wanted.map((each) => ({...each, found: sysctlNumber(each.name)})));
 }
 
 async function checkOtherProxies(): Promise<readonly CheckRow[]> {
@@ -135,7 +154,7 @@ function stateDirProblem(path: string): string | undefined {
 }
 
 function readInotifyLimits(): [watches: number, instances: number] {
-	const limit = (name: string) => sysctlNumber(`fs/inotify/${name}`) ?? Number.POSITIVE_INFINITY;
+	const limit = (name: string) => sysctlNumber(`fs.inotify.${name}`) ?? Number.POSITIVE_INFINITY;
 	return [limit('max_user_watches'), limit('max_user_instances')];
 }
 
@@ -161,12 +180,7 @@ function knownOrNot<T>(read: () => T): T | undefined {
 	}
 }
 
-/** Undefined when there is no such setting: a module that is not loaded. */
-function sysctl(path: string): string | undefined {
-	return knownOrNot(() => readFileSync(`/proc/sys/${path}`, 'utf8').trim());
-}
-
-function sysctlNumber(path: string): number | undefined {
-	const text = sysctl(path);
+function sysctlNumber(name: string): number | undefined {
+	const text = readSysctl(name);
 	return text === undefined ? undefined : Number(text);
 }

@@ -26,6 +26,8 @@ type FollowParts = {
 	readonly clock: Clock;
 	/** Ends the daemon in good order, because of this. */
 	readonly restart: (reason: string) => void;
+	/** Called when another configuration has come into force. */
+	readonly changed: (before: Config, after: Config) => unknown;
 	readonly settleMs?: number;
 };
 
@@ -57,7 +59,7 @@ export async function followConfigFile(
 	}
 }
 
-function take(file: ConfigFile, reading: TextReading, live: LiveConfig, {log, restart}: FollowParts): void {
+function take(file: ConfigFile, reading: TextReading, live: LiveConfig, {log, restart, changed}: FollowParts): void {
 	const config = resolveReading(file, reading, log);
 	if (config === undefined) {
 		return;
@@ -70,11 +72,13 @@ function take(file: ConfigFile, reading: TextReading, live: LiveConfig, {log, re
 		return;
 	}
 
-	tellWarnings(log, live.current, config);
+	const before = live.current;
+	tellWarnings(log, before, config);
 	live.current = config;
 	log.info(found.length === 0 ? 'the configuration file says the same as before' : 'the configuration has changed', {
 		changes: found.map(asField),
 	});
+	changed(before, config);
 }
 
 /** Undefined, and said, when the file makes no configuration. */

@@ -10,6 +10,7 @@ import {Bell} from './bell.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
 import {type ConfigFile, followConfigFile, type LiveConfig} from './config-file.ts';
+import {applyConntrack, followConntrack} from './conntrack-settings.ts';
 import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
 import {servedFamilies} from './families.ts';
@@ -71,9 +72,15 @@ export async function runDaemon(config: Config, version: string, file?: ConfigFi
 	const families = servedFamilies();
 	tellStart(log, config, {version, families, ...(file && {config: file.path})});
 	void warnOfOtherProxies(log); // never rejects
+	await applyConntrack(config.conntrack, log);
 	const parts = openParts(config, {version, families, controlPath: path}, log);
 	const shutdown = watchSignals(log, systemClock);
-	const follow = {log, clock: systemClock, restart: (reason: string) => shutdown.end(reason, exitRestart)};
+	const follow = {
+		log,
+		clock: systemClock,
+		restart: (reason: string) => shutdown.end(reason, exitRestart),
+		changed: followConntrack(log),
+	};
 	const following = file && followConfigFile(file, live, follow, shutdown.stop);
 	await serveNode(live, parts, shutdown).catch(crash);
 	await following;

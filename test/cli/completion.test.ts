@@ -15,14 +15,15 @@ COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fairlead; printf '%s\\n
 test('bash completes commands, flags of a command and the shells', async (t) => {
 	t.deepEqual(await offers('fairlead', 'c'), ['check', 'cleanup', 'completion']);
 	t.deepEqual(await offers('fairlead', 'run', '--node'), ['--nodeport-addresses']);
+	t.deepEqual(await offers('fairlead', 'init', '--conntrack-m'), ['--conntrack-max-per-core', '--conntrack-min']);
 	t.deepEqual(await offers('fairlead', 'completion', ''), ['--help', 'bash', 'zsh', 'fish']);
 });
 
 test('every shell knows every flag that help shows, and none that it hides', async (t) => {
 	for (const shell of ['bash', 'zsh', 'fish']) {
 		const {stdout} = await runHere(['completion', shell]);
-		for (const {flag, unused} of Object.values(settings)) {
-			t.is(new RegExp(shell === 'fish' ? `-l ${flag}\n` : `--${flag}[ "]`).test(stdout), unused === undefined, flag);
+		for (const {flag} of Object.values(settings)) {
+			t.regex(stdout, new RegExp(shell === 'fish' ? `-l ${flag}\n` : `--${flag}[ "]`));
 		}
 
 		for (const flag of ['config', 'write-config-to']) {

@@ -52,7 +52,10 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
 		['run', '--objects', 'x', '--config', 'test/config/files/wrong.yaml'],
 		/use FairleadConfiguration\.port 5 \(wanted: no such field\); KubeProxyConfiguration\.bindAddress "localhost" \(wanted: an IP address\)/,
 	],
-	[['run', '--objects', 'x', '--init-only'], /--init-only "true" \(wanted: no such flag: there is nothing to prepare/],
+	[
+		['run', '--objects', 'x', '--init-only'],
+		/--init-only "true" \(wanted: no such flag: preparing a node is a command of its own: run `fairlead init`/,
+	],
 	[['plan', '--objects', 'x', '--masquerade-all=maybe'], /--masquerade-all "maybe" \(wanted: true or false\)/],
 	[['plan', '--objects', 'x', '--node-addresses', '10.0.0.0/8'], /--node-addresses "10.0.0.0\/8"/],
 ];

@@ -5,7 +5,7 @@ import {runHere} from '../support/program.ts';
 
 const folder = fileURLToPath(new URL('../golden/cli/', import.meta.url));
 
-for (const command of ['', 'run', 'status', 'check', 'plan', 'cleanup', 'version', 'completion']) {
+for (const command of ['', 'run', 'init', 'status', 'check', 'plan', 'cleanup', 'version', 'completion']) {
 	test(`help of ${command === '' ? 'the program' : command} is as reviewed`, async (t) => {
 		const {code, stdout, stderr} = await runHere([...(command === '' ? [] : [command]), '--help']);
 		t.is(code, 0);

@@ -1,6 +1,7 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
 import type {Config} from '../../src/config/config.ts';
+import {resolveConfig} from '../../src/config/config.ts';
 import {foreignFlags} from '../../src/config/kube-proxy-flags.ts';
 import {environmentName, settings} from '../../src/config/settings.ts';
 import {printPrefix} from '../../src/net/prefix.ts';
@@ -178,13 +179,14 @@ test('a flag of kube-proxy without meaning here is taken with a warning, a misle
 	t.regex(problems({cleanup: 'true'}).join(), /^--cleanup "true" \(wanted: no such flag: .*fairlead cleanup/);
 });
 
-test('a setting that nothing uses yet is kept, with a warning by the name that said it', (t) => {
-	const {conntrack, warnings} = config({'conntrack-min': '0', 'cluster-cidr': '10.0.0.0/8'});
-	t.is(conntrack.min, 0);
-	t.deepEqual(
-		warnings.map((warning) => warning.split(' is not used: ')[0]),
-		['--conntrack-min'],
-	);
+test('init asks for no objects, so that nobody need say where they are', (t) => {
+	const sources = {flags: new Map([['conntrack-min', '1']]), environment: {}, hostname: 'n1'};
+	t.is(resolveConfig({...sources, input: 'none'}).conntrack.min, 1);
+	t.throws(() => resolveConfig(sources), {code: 'CONFIG_INVALID'});
+});
+
+test("kube-proxy's --init-only is refused with the command that does the same", (t) => {
+	t.regex(problems({'init-only': 'true'}).join(), /^--init-only "true" .*`fairlead init`/);
 });
 
 test('no flag is both a setting and unknown', (t) => {

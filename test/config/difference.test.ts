@@ -28,7 +28,7 @@ test('the section of the mode that is in force is named', (t) => {
 	]);
 });
 
-test('verbosity and sync periods can be followed, as can what nothing uses yet', (t) => {
+test('verbosity, sync periods and connection tracking can be followed', (t) => {
 	t.deepEqual(
 		changes({}, {v: '4', 'iptables-sync-period': '10s', 'iptables-min-sync-period': '1s', 'conntrack-min': '0'}),
 		[
@@ -39,7 +39,9 @@ test('verbosity and sync periods can be followed, as can what nothing uses yet',
 		],
 	);
 	const live = Object.entries(settings).flatMap(([name, setting]) => (setting.live ? [name] : []));
-	t.deepEqual(live, ['syncPeriod', 'minSyncPeriod', 'verbosity'], 'daemon.ts reads these, and no others, at each use');
+	t.deepEqual(live.slice(0, 3), ['syncPeriod', 'minSyncPeriod', 'verbosity'], 'daemon.ts reads these at each use');
+	const followed = Object.keys(settings).filter((name) => name.startsWith('conntrack'));
+	t.deepEqual(live.slice(3), followed, 'and sets these in the kernel');
 });
 
 test('asking in other words for the mode that runs is followed', (t) => {

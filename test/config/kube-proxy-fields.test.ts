@@ -43,7 +43,7 @@ test('every field that a setting has becomes that setting', (t) => {
 	t.deepEqual({...config.metricsBindAddress}, {address: '127.0.0.2', port: 10_249});
 	t.is(config.nodePortAddresses.length, 2);
 	t.deepEqual(Object.values(config.conntrack), [0, 1, 0, 2000, true, 3000, 4000]);
-	t.is(config.warnings.length, 8, 'of conntrack, which nothing uses yet, and of the kubeconfig beside --objects');
+	t.is(config.warnings.length, 1, 'of the kubeconfig beside --objects');
 });
 
 const unused: readonly [field: string, yaml: string, because: RegExp][] = [

@@ -9,7 +9,14 @@ import {
 	judgePort,
 	judgeStateDir,
 } from '../../src/daemon/check-host.ts';
-import {judgeConntrack, judgeKernel, judgeOwnedTables, judgeParts, judgeRights} from '../../src/daemon/check-kernel.ts';
+import {
+	judgeConntrack,
+	judgeConntrackSettings,
+	judgeKernel,
+	judgeOwnedTables,
+	judgeParts,
+	judgeRights,
+} from '../../src/daemon/check-kernel.ts';
 import {type CheckRow, look} from '../../src/daemon/check-row.ts';
 import {NetError} from '../../src/errors.ts';
 
@@ -68,6 +75,31 @@ test('conntrack warns when it is four fifths full, and says what this user canno
 	t.is(judge({netlink: false})[1], 'conntrack: netlink warn');
 	t.is(judge({netlink: undefined})[1], 'conntrack: netlink unknown');
 	t.is(judge({liberal: undefined}).length, 2);
+});
+
+test('conntrack settings are one row where they are as configured; else each that is not, with the way out', (t) => {
+	const setting = (name: string, value: number, found: number | undefined) => ({
+		...{name: `net.netfilter.nf_conntrack_${name}`, value, found},
+		orMore: name === 'max',
+	});
+	const right = [setting('max', 1000, 2000), setting('udp_timeout', 40, 40)];
+	t.deepEqual(states(...judgeConntrackSettings(right)), ['conntrack: settings ok']);
+	t.is(judgeConntrackSettings(right)[0]?.found, 'max 2000, udp_timeout 40');
+	t.is(judgeConntrackSettings([])[0]?.found, 'none is to be set');
+	const rows = judgeConntrackSettings([
+		...right,
+		setting('max', 1000, 500),
+		setting('udp_timeout', 40, 41),
+		setting('tcp_be_liberal', 1, undefined),
+	]);
+	t.deepEqual(states(...rows), [
+		'conntrack: max warn',
+		'conntrack: udp_timeout warn',
+		'conntrack: tcp_be_liberal unknown',
+	]);
+	t.like(rows[0], {found: '500', need: '1000 or more'});
+	t.regex(rows[0]?.remedy ?? '', /fairlead init/);
+	t.true(hasRemedies(rows));
 });
 
 test('IPv6 that is off is a warning', (t) => {

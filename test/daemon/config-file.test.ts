@@ -2,7 +2,7 @@ import {mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync} 
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {resolveConfig} from '../../src/config/config.ts';
+import {type Config, resolveConfig} from '../../src/config/config.ts';
 import {parseConfigFile} from '../../src/config/file.ts';
 import {systemClock} from '../../src/daemon/clock.ts';
 import {followConfigFile, type LiveConfig} from '../../src/daemon/config-file.ts';
@@ -16,6 +16,8 @@ class Followed {
 	readonly live: LiveConfig;
 	/** Why the daemon would end. */
 	readonly restarts: string[] = [];
+	/** Verbosity before and after each change that came into force. */
+	readonly changes: [number, number][] = [];
 	readonly lines: Line[] = [];
 	readonly #stop = new AbortController();
 	readonly #done: Promise<void>;
@@ -31,6 +33,9 @@ class Followed {
 			restart: (reason: string) => {
 				this.restarts.push(reason);
 				this.#wake();
+			},
+			changed: (before: Config, after: Config) => {
+				this.changes.push([before.verbosity, after.verbosity]);
 			},
 			settleMs: 20,
 		};
@@ -89,6 +94,7 @@ test('verbosity and the sync periods are followed, and the log says from what to
 		{field: 'logging.verbosity', from: 2, to: 6},
 	]);
 	t.deepEqual(followed.restarts, []);
+	t.deepEqual(followed.changes, [[2, 6]]);
 });
 
 test('any other setting ends the daemon, which says which field, from what to what', async (t) => {
@@ -99,6 +105,7 @@ test('any other setting ends the daemon, which says which field, from what to wh
 		'the configuration file has changed: clusterCIDR from "10.0.0.0/8" to "11.0.0.0/8", nftables.minSyncPeriod from "0s" to "1s", logging.verbosity from 2 to 6',
 	]);
 	t.is(followed.live.current.verbosity, 2, 'what it cannot follow whole it does not follow in part');
+	t.deepEqual(followed.changes, []);
 });
 
 test('a file that becomes wrong changes nothing and is named with its code; mended, it is followed again', async (t) => {
