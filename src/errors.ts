@@ -90,6 +90,10 @@ const hints = {
 	HEALTH_CHECK_BIND:
 		'Load balancers take this node for dead. `ss -ltnp` shows who listens there; stop it. It is tried again by itself.',
 	DAEMON_BUG: 'This is a bug of Fairlead. What is in the kernel stays in force; report it with the log.',
+	KUBE_PROXY_RUNNING:
+		'It would write its rules again. Take kube-proxy off this node first (manifests/MIGRATION.md), or, where it is none, use --force.',
+	KUBE_PROXY_NEEDED:
+		'Services may rest on these rules. `fairlead status` says what is missing; wait for exit code 0, or use --force and lose it.',
 	// cli
 	CLI_USAGE: 'Run `fairlead --help`, or `fairlead <command> --help`, for what there is.',
 } as const;

@@ -1,4 +1,4 @@
-import type {Owner} from '../kernel/sockets.ts';
+import type {Owner} from '../kernel/processes.ts';
 import type {Family} from '../net/address.ts';
 import {type CheckRow, row} from './check-row.ts';
 

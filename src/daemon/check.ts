@@ -10,7 +10,7 @@ import {hasConntrackNetlink, kernelVersion, readNftablesFeatures} from '../kerne
 import {addon} from '../kernel/native.ts';
 import {Nftables} from '../kernel/nftables.ts';
 import {partsTried, readMissingParts} from '../kernel/probes.ts';
-import {abstractListener, type Owner, portListeners, socketOwners} from '../kernel/sockets.ts';
+import type {Owner} from '../kernel/processes.ts';
 import {readSysctl} from '../kernel/sysctl.ts';
 import {type ConntrackWishes, wantedConntrackSysctls} from '../node/conntrack-sysctls.ts';
 import {
@@ -34,11 +34,7 @@ import {
 import {type CheckRow, look, row} from './check-row.ts';
 import {servedFamilies} from './families.ts';
 import {judgeOtherProxies, readNodeNames} from './other-proxies.ts';
-
-const ports = [
-	[10_256, 'health answers'],
-	[10_249, 'metrics'],
-] as const;
+import {answerPorts, findDaemon, portOwners} from './who-listens.ts';
 
 /** What of the configuration can be checked. */
 type Wanted = {readonly stateDir: string; readonly conntrack: ConntrackWishes};
@@ -118,19 +114,8 @@ async function checkOtherProxies(): Promise<readonly CheckRow[]> {
 		: proxies.map(({found, remedy}) => row('other proxies', 'warn', found, 'none', remedy));
 }
 
-/** The process that holds the lock of this network namespace. */
-function findDaemon(): Owner | undefined {
-	const inode = abstractListener('fairlead');
-	return inode === undefined ? undefined : (socketOwners(new Set([inode])).get(inode) ?? {pid: 0, name: 'fairlead'});
-}
-
 function checkPorts(daemon: Owner | undefined): readonly CheckRow[] {
-	return ports.map(([port, purpose]) => {
-		const inodes = portListeners(port);
-		const known = socketOwners(new Set(inodes));
-		const owners = inodes.map((inode) => known.get(inode) ?? {pid: 0, name: 'somebody'});
-		return judgePort({port, purpose, owners}, daemon);
-	});
+	return answerPorts.map(([port, purpose]) => judgePort({port, purpose, owners: portOwners(port)}, daemon));
 }
 
 /** Why the daemon could not use the folder; undefined when it could, by making it if need be. */

@@ -20,31 +20,38 @@ export type NodeNames = {
 /** Another program that handles Services here, or what it left behind. */
 export type OtherProxy = {readonly found: string; readonly remedy: string};
 
-const stopKubeProxy =
-	'Two proxies answer for one Service, and which one does is chance. Delete the DaemonSet kube-proxy, then run `kube-proxy --cleanup` on the node, or reboot it.';
+/** Name of the tables of kube-proxy in nftables mode. Source: pkg/proxy/nftables/proxier.go, kubeProxyTable */
+export const kubeProxyTable = 'kube-proxy';
+
+const twoAnswer = 'Two proxies answer for one Service, as each knew it last.';
+
+/** Which of the two has a connection: at one priority the kernel asks first whoever hooked in last. */
+const takeTableOver = `${twoAnswer} Take kube-proxy off this node, then run \`fairlead cleanup --kube-proxy\`, which loses no connection (manifests/MIGRATION.md).`;
+
+const removeByItself = `${twoAnswer} Take kube-proxy off this node, then run \`kube-proxy --cleanup\` there, or reboot it: Fairlead does not remove the rules of that mode.`;
 
 /** What of these names is another proxy's. Kubelet's own chains (KUBE-FIREWALL, KUBE-KUBELET-CANARY) are none. */
 export function judgeOtherProxies(names: NodeNames): readonly OtherProxy[] {
 	const {chains, legacyChains, ipvsServices, interfaces} = names;
-	const proxyTables = chains.filter(({table, chain}) => table === 'kube-proxy' && chain === undefined);
+	const proxyTables = chains.filter(({table, chain}) => table === kubeProxyTable && chain === undefined);
 	const natFamilies = chains.filter(({table, chain}) => table === 'nat' && chain === 'KUBE-SERVICES');
 	const list = (rows: readonly ChainName[]) => rows.map(({family, table}) => `${family} ${table}`).join(', ');
 	const found: (OtherProxy | false)[] = [
 		proxyTables.length > 0 && {
 			found: `rules of kube-proxy in nftables mode (tables ${list(proxyTables)})`,
-			remedy: stopKubeProxy,
+			remedy: takeTableOver,
 		},
 		natFamilies.length > 0 && {
 			found: `rules of kube-proxy in iptables mode (chain KUBE-SERVICES in ${list(natFamilies)})`,
-			remedy: stopKubeProxy,
+			remedy: removeByItself,
 		},
 		legacyChains.includes('KUBE-SERVICES') && {
 			found: 'rules of kube-proxy in iptables mode (chain KUBE-SERVICES, iptables-legacy)',
-			remedy: stopKubeProxy,
+			remedy: removeByItself,
 		},
 		ipvsServices > 0 && {
 			found: `${ipvsServices} virtual services of IPVS (kube-proxy in ipvs mode, or kube-router)`,
-			remedy: `${stopKubeProxy} \`ipvsadm --clear\` removes what is left.`,
+			remedy: `${removeByItself} \`ipvsadm --clear\` removes what is left.`,
 		},
 		interfaces.includes('cilium_host') && {
 			found: 'Cilium (interface cilium_host)',

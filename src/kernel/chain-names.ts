@@ -28,7 +28,7 @@ export async function readChainNames(kernel: Pick<Nftables, 'dump'>): Promise<re
 }
 
 /** Of all families. */
-async function dumpAll<L extends Layout>(
+export async function dumpAll<L extends Layout>(
 	kernel: Pick<Nftables, 'dump'>,
 	type: number,
 	layout: L,

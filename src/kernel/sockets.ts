@@ -1,8 +1,5 @@
 import {readdirSync, readFileSync, readlinkSync} from 'node:fs';
-import {basename} from 'node:path';
-
-/** A process, as far as others may see it. */
-export type Owner = {readonly pid: number; readonly name: string};
+import {type Owner, programOf} from './processes.ts';
 
 /** TCP_LISTEN. Source: include/net/tcp_states.h */
 const listenState = '0A';
@@ -59,12 +56,6 @@ function socketsOf(pid: string): readonly number[] {
 	} catch {
 		return []; // it ended meanwhile, or is another user's
 	}
-}
-
-/** As it was called: the kernel's own name for a process is that of a thread, which some programs change. */
-function programOf(pid: string): string {
-	const [program = ''] = read(`/proc/${pid}/cmdline`).split('\0');
-	return basename(program) || read(`/proc/${pid}/comm`).trim();
 }
 
 function readTcp(): readonly string[] {
