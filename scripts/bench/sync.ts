@@ -12,7 +12,7 @@ import {kubeProxyRuleset} from './peer.ts';
 import type {FromSubject, RunFigures, ToSubject} from './subject.ts';
 
 /** As the daemon's start gives it to itself, see src/cli/fairlead.js. */
-const heapFlag = '--max-semi-space-size=8';
+const heapFlag = '--max-semi-space-size=16';
 
 type Options = {
 	readonly sizes: readonly number[];

@@ -12,7 +12,7 @@ const noiseBytes = 3_000_000;
 
 async function endure(trial: Omit<Trial, 'stateDir'>): Promise<Endured> {
 	const stateDir = mkdtempSync(join(tmpdir(), 'fairlead-test-'));
-	const options = ['--expose-gc', '--max-semi-space-size=8', program];
+	const options = ['--expose-gc', '--max-semi-space-size=16', program];
 	const child: ChildProcess = spawn(
 		'/usr/bin/unshare',
 		['--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', process.execPath, ...options],
