@@ -3,6 +3,7 @@ import {child, readText, readTextOrNone, rootField} from '../model/fields.ts';
 import {parseMetadata} from '../model/metadata.ts';
 import {type KubeObject, type ObjectKey, serviceKey} from '../model/objects.ts';
 import {parseObject} from '../model/parse.ts';
+import {readTriggerTime} from '../model/parse-slice.ts';
 import type {WatchedKind} from './kinds.ts';
 import {type Refusal, readStatus} from './refusal.ts';
 
@@ -14,6 +15,8 @@ export type Told =
 			readonly version: string;
 			readonly object: KubeObject;
 			readonly warnings: readonly string[];
+			/** As a change has it. */
+			readonly triggeredAt?: number;
 	  }
 	| {readonly verb: 'delete'; readonly key: ObjectKey; readonly version: string}
 	/** It is known which object this is, but not what to make of it. */
@@ -65,7 +68,8 @@ function decodeObject(kind: WatchedKind, value: unknown): Told {
 	try {
 		const parsed = parseObject({...(value as object), apiVersion: kind.apiVersion, kind: kind.kind});
 		if (parsed !== undefined) {
-			return {verb: 'put', ...name, ...parsed};
+			const triggeredAt = kind.kind === 'EndpointSlice' ? readTriggerTime(rootField(value, name.key)) : undefined;
+			return {verb: 'put', ...name, ...parsed, ...(triggeredAt !== undefined && {triggeredAt})};
 		}
 	} catch (error) {
 		if (error instanceof NetError) {

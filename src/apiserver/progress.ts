@@ -104,7 +104,7 @@ export class Progress {
 					this.#warn(warning);
 				}
 
-				return [{verb: 'put', object: told.object}];
+				return [asPut(told)];
 			case 'delete':
 				return this.#delete(told.key);
 			case 'refuse':
@@ -145,4 +145,8 @@ export class Progress {
 	#place(key: ObjectKey): string {
 		return `${this.#kind.kind} ${key}`;
 	}
+}
+
+function asPut({object, triggeredAt}: Told & {verb: 'put'}): Change {
+	return {verb: 'put', object, ...(triggeredAt !== undefined && {triggeredAt})};
 }

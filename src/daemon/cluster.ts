@@ -1,10 +1,11 @@
 import type {Change} from '../model/change.ts';
-import type {ObjectKey} from '../model/objects.ts';
+import {keyOf, type ObjectKey} from '../model/objects.ts';
 import {createWorld, nothingTouched, reduce, type WritableTouched, type WritableWorld} from '../model/world.ts';
 import type {PlanOptions} from '../plan/options.ts';
 import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
 import {mergePlanChanges} from '../plan/plan-change.ts';
 import {Planner} from '../plan/planner.ts';
+import type {Trigger} from './follower.ts';
 import type {Kind} from './intake.ts';
 
 /** A few milliseconds of planning. */
@@ -18,6 +19,7 @@ export class Cluster {
 	/** Whether a source ever told of a Node: one that tells of Services alone says nothing about this node. */
 	#toldOfNodes = false;
 	#touched: WritableTouched = nothingTouched();
+	#triggers: Trigger[] = [];
 	#steps: Generator<PlanChange, void> | undefined;
 	#changes: PlanChange[] = [];
 
@@ -49,7 +51,13 @@ export class Cluster {
 	/** Takes one change into the world; what it touches is planned by {@link advance}. */
 	take(change: Change): void {
 		this.#toldOfNodes ||= change.verb === 'put' && change.object.kind === 'Node';
+		const slice = change.verb === 'put' && change.object.kind === 'EndpointSlice' ? change.object : undefined;
+		const before = slice && this.#world.sliceByName.get(keyOf(slice));
 		reduce(this.#world, [change], this.#touched);
+		if (slice !== undefined && change.verb === 'put' && change.triggeredAt !== undefined) {
+			const isSame = this.#world.sliceByName.get(keyOf(slice)) === before;
+			this.#triggers.push(...(isSame ? [] : [{family: slice.family, at: change.triggeredAt}]));
+		}
 	}
 
 	/** Names of all objects of a kind, as far as they matter to Services. */
@@ -97,6 +105,13 @@ export class Cluster {
 		this.#steps = steps;
 		this.#changes.push(step.value);
 		return true;
+	}
+
+	/** When what was taken since the last call had been brought about. */
+	triggers(): readonly Trigger[] {
+		const triggers = this.#triggers;
+		this.#triggers = [];
+		return triggers;
 	}
 
 	/** What all planning since the last call did to the plan; undefined when there was none. */

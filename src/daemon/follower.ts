@@ -1,7 +1,11 @@
 import type {Outcome} from '../dataplane/dataplane.ts';
 import type {NetError} from '../errors.ts';
+import type {Family} from '../net/address.ts';
 import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
 import type {Mended} from './mender.ts';
+
+/** When a Pod or Service changed so that a slice of this family was written. Milliseconds since 1970. */
+export type Trigger = {readonly family: Family; readonly at: number};
 
 /** A commit that the kernel took, whatever it refused of single Services. Moments are the clock's milliseconds. */
 export type Commit = {
@@ -10,6 +14,8 @@ export type Commit = {
 	readonly change: PlanChange | undefined;
 	/** The flows that its frontends made stale, those of failed commits before it included; one entry a frontend. */
 	readonly staleFlows: readonly StaleFlows[];
+	/** What had brought its changes of slices about, those of failed commits before it included. */
+	readonly triggers: readonly Trigger[];
 	/** Whether nothing was in force before it. */
 	readonly first: boolean;
 	readonly outcome: Outcome;

@@ -3,7 +3,7 @@ import type {Family} from '../net/address.ts';
 import type {Metrics} from '../observe/metrics.ts';
 import type {PlanChange} from '../plan/plan.ts';
 import type {Clock} from './clock.ts';
-import type {Commit, Follower} from './follower.ts';
+import type {Commit, Follower, Trigger} from './follower.ts';
 import {Tally} from './tally.ts';
 
 type Parts = {
@@ -17,6 +17,7 @@ type Parts = {
 /** Counts and times commits. One commit carries both families: its time counts for those that it touched. */
 export function metricsFollower({metrics, dataplane, families, clock}: Parts): Follower {
 	const tally = new Tally((frontend) => dataplane.takes(frontend));
+	const began = clock.wall();
 	startAtZero(metrics, families);
 	collectTally(metrics, tally, families);
 	const stamp = (name: 'lastSync' | 'lastQueued', among: readonly Family[], at: number) => {
@@ -32,6 +33,8 @@ export function metricsFollower({metrics, dataplane, families, clock}: Parts): F
 			tally.follow(commit.plan, commit.change);
 			const touched = touchedFamilies(commit.change, families);
 			countCommit(metrics, commit, touched);
+			// what happened before somebody was there to see it says nothing of how fast it was seen
+			timeProgramming(metrics, commit.triggers, {since: began, now: clock.wall()});
 			stamp('lastSync', touched, commit.endedAt);
 		},
 		mended: ({edits, outcome}) => {
@@ -78,6 +81,19 @@ function countCommit(metrics: Metrics, commit: Commit, touched: readonly Family[
 	metrics.add('operations', {}, outcome.operations);
 	if (queuedAt !== undefined) {
 		metrics.observe('commitLatency', {}, (endedAt - queuedAt) / 1000);
+	}
+}
+
+/** Source: kube-proxy, EndpointsChangeTracker and its proxiers' syncProxyRules. */
+function timeProgramming(
+	metrics: Metrics,
+	triggers: readonly Trigger[],
+	{since, now}: {readonly since: number; readonly now: number},
+): void {
+	for (const {family: ip_family, at} of triggers) {
+		if (at > since) {
+			metrics.observe('networkProgramming', {ip_family}, Math.max(0, now - at) / 1000); // two clocks
+		}
 	}
 }
 

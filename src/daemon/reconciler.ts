@@ -194,6 +194,7 @@ export class Reconciler {
 			this.#committed(await dataplane.update(cluster.plan, change, signal), began, change);
 		} else {
 			const at = clock.now();
+			cluster.triggers(); // nothing was to be programmed
 			this.#tell((follower) => follower.unchanged?.(at));
 		}
 	}
@@ -226,6 +227,7 @@ export class Reconciler {
 			plan: cluster.plan,
 			change,
 			staleFlows: [...this.#staleFlows.values()],
+			triggers: cluster.triggers(),
 			first: this.#first,
 			outcome,
 			queuedAt: condition.pendingSince,

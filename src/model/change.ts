@@ -9,7 +9,12 @@ export type SourceName = 'files' | 'apiserver' | 'nodeAddresses';
  * is then kept, whoever it belongs to. A source says `synced` again once nothing is missing any more.
  */
 export type Change =
-	| {readonly verb: 'put'; readonly object: KubeObject | NodeAddress}
+	| {
+			readonly verb: 'put';
+			readonly object: KubeObject | NodeAddress;
+			/** Of a slice: when a Pod or Service changed so that it was written. Milliseconds since 1970. */
+			readonly triggeredAt?: number;
+	  }
 	| {readonly verb: 'delete'; readonly kind: (KubeObject | NodeAddress)['kind']; readonly key: ObjectKey}
 	| {readonly verb: 'synced'; readonly source: SourceName; readonly complete: boolean};
 

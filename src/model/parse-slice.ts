@@ -45,6 +45,20 @@ export function parseEndpointSlice(root: Field, name: Metadata, warnings: string
 	};
 }
 
+/**
+ * When the change of a Pod or Service happened because of which the slice was written; undefined where it does not say,
+ * or not as a time: nothing but a metric hangs on it. Milliseconds since 1970.
+ * Source: annotation endpoints.kubernetes.io/last-change-trigger-time.
+ */
+export function readTriggerTime(root: Field): number | undefined {
+	const annotations = child(child(root, 'metadata'), 'annotations');
+	const text = isPresent(annotations, triggerTime) ? child(annotations, triggerTime).value : undefined;
+	const at = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+	return Number.isFinite(at) ? at : undefined;
+}
+
+const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time';
+
 const noPorts: readonly EndpointPort[] = [];
 const noEndpoints: readonly Endpoint[] = [];
 

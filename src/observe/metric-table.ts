@@ -13,8 +13,15 @@ function exponential(start: number, factor: number, count: number): readonly num
 	return Array.from({length: count}, (_, index) => start * factor ** index);
 }
 
+/** Source: prometheus.LinearBuckets. */
+function linear(start: number, width: number, count: number): readonly number[] {
+	return Array.from({length: count}, (_, index) => start + index * width);
+}
+
 /** 1 ms to 16 s. Source: kube-proxy, pkg/proxy/metrics: ExponentialBuckets(0.001, 2, 15). */
 const syncBuckets = exponential(0.001, 2, 15);
+/** 0.25 s to 5 min. Source: kube-proxy, pkg/proxy/metrics: MergeBuckets of LinearBuckets. */
+const programmingBuckets = [...linear(0.25, 0.25, 2), ...linear(1, 1, 59), ...linear(60, 5, 12), ...linear(120, 30, 7)];
 /** 0.1 ms to 13 s: most commits take less than kube-proxy's first bucket. */
 const commitBuckets = exponential(0.0001, 2, 18);
 /** 1 ms to 8 s. */
@@ -44,6 +51,13 @@ const kubeProxy = {
 		labels: family,
 		help: 'SyncProxyRules latency in seconds for partial resyncs',
 		buckets: syncBuckets,
+	},
+	networkProgramming: {
+		name: 'kubeproxy_network_programming_duration_seconds',
+		type: 'histogram',
+		labels: family,
+		help: 'In Cluster Network Programming Latency in seconds',
+		buckets: programmingBuckets,
 	},
 	lastSync: {
 		name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',

@@ -2,10 +2,10 @@ import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
 import {decodeEvent, decodeItem} from '../../src/apiserver/decode.ts';
 import {watchedKinds} from '../../src/apiserver/kinds.ts';
-import {serviceJson} from '../support/manifests.ts';
+import {serviceJson, sliceJson} from '../support/manifests.ts';
 
-const [services, , nodes] = watchedKinds('here');
-if (services === undefined || nodes === undefined) {
+const [services, slices, nodes] = watchedKinds('here');
+if (services === undefined || slices === undefined || nodes === undefined) {
 	throw new Error('the kinds are not in this order any more');
 }
 
@@ -24,6 +24,21 @@ test('an item of a list needs not say its kind', (t) => {
 	const {kind: _, apiVersion: __, ...item} = {...web};
 	t.like(decodeItem(services, JSON.stringify(item)), {verb: 'put', key: 'shop/web', version: '7'});
 	t.like(decodeItem(nodes, '{"metadata":{"name":"here"}}'), {verb: 'put', key: 'here', version: ''});
+});
+
+test('a slice says when the change happened that it was written for, if that is a time', (t) => {
+	const name = 'endpoints.kubernetes.io/last-change-trigger-time';
+	const told = (text: unknown) => {
+		const slice = sliceJson();
+		const metadata = {...(slice['metadata'] as object), annotations: {[name]: text}};
+		return decodeItem(slices, JSON.stringify({...slice, metadata}));
+	};
+	t.like(told('2026-11-28T08:38:06.123456789Z'), {verb: 'put', triggeredAt: Date.UTC(2026, 10, 28, 8, 38, 6, 123)});
+	for (const none of ['yesterday', '', 5, null]) {
+		t.false('triggeredAt' in told(none), String(none));
+	}
+
+	t.is(told('yesterday').verb, 'put', 'the slice counts all the same');
 });
 
 test('a bookmark says whether it ends the list', (t) => {

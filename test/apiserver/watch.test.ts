@@ -20,6 +20,17 @@ test('everything there is comes first, then the word that it is complete, then w
 	t.deepEqual(api.reports, []);
 });
 
+test('the moment that a slice was written for goes with it', async (t) => {
+	const double = await startDouble(t);
+	const annotations = {'endpoints.kubernetes.io/last-change-trigger-time': '2026-11-28T08:38:06Z'};
+	const slice = sliceJson();
+	double.store.put({...slice, metadata: {...(slice['metadata'] as object), annotations}});
+	double.store.put(serviceJson());
+	const api = WatchedApi.of(t, double);
+	await api.untilSynced();
+	t.deepEqual(api.triggers, [Date.UTC(2026, 10, 28, 8, 38, 6)]);
+});
+
 test('an empty cluster is complete too', async (t) => {
 	const double = await startDouble(t);
 	const api = WatchedApi.of(t, double);

@@ -18,7 +18,7 @@ function commit(staleFlows: readonly StaleFlows[], {full = false, first = false,
 	return {
 		plan: {frontends} as unknown as Plan, // nothing else of it is read
 		change: full ? undefined : finishEdit(createEdit()),
-		...{staleFlows, first, outcome: {operations, refused: []}, queuedAt: 0, startedAt: 0, endedAt: 0},
+		...{staleFlows, triggers: [], first, outcome: {operations, refused: []}, queuedAt: 0, startedAt: 0, endedAt: 0},
 	};
 }
 

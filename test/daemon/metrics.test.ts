@@ -105,6 +105,42 @@ test('a commit takes as long as its oldest change waited, and the moments of que
 	t.is(samples.get(`${sync}_duration_seconds_sum{ip_family="IPv4"}`), 0.3);
 });
 
+test('how long a change of a Pod took to be in force is counted from the time in its slice, of what happened since the start', async (t) => {
+	const {say, synced, clock, dataplane, scrape} = start(t);
+	const programming = async (family: string) => {
+		const samples = await scrape();
+		const of = (kind: string) =>
+			samples.get(`kubeproxy_network_programming_duration_seconds_${kind}{ip_family="${family}"}`);
+		return [of('count'), of('sum')];
+	};
+	const slice = (triggeredAt: number, ...addresses: readonly string[]) => {
+		const object = buildSlice(
+			'shop/web',
+			addresses.map((address) => buildEndpoint(address)),
+		);
+		return {verb: 'put', object, triggeredAt} as const;
+	};
+	await say(web, slice(clock.wall() - 1000, '10.129.0.1'));
+	await synced();
+	t.deepEqual(await programming('IPv4'), [undefined, undefined], 'before the start');
+
+	const began = clock.wall();
+	await clock.advance(400);
+	dataplane.failures.push(new NetError('KERNEL_REFUSED', 'send a batch'));
+	await say(slice(began + 100, '10.129.0.2'));
+	t.deepEqual(await programming('IPv4'), [undefined, undefined], 'it is not in force yet');
+	await clock.advance(100);
+	t.deepEqual(await programming('IPv4'), [1, 0.4]);
+
+	await say(slice(began + 450, '10.129.0.2'));
+	t.deepEqual(await programming('IPv4'), [1, 0.4], 'the same endpoints, written anew');
+	await say(slice(clock.wall() + 5000, '10.129.0.3'));
+	t.deepEqual(await programming('IPv4'), [2, 0.4], 'a clock that is ahead');
+	await say({verb: 'delete', kind: 'EndpointSlice', key: 'shop/web'});
+	t.deepEqual(await programming('IPv4'), [2, 0.4]);
+	t.deepEqual(await programming('IPv6'), [undefined, undefined]);
+});
+
 test('a change that changes nothing is no sync, and leaves nothing pending', async (t) => {
 	const {say, synced, clock, scrape} = start(t);
 	await say(web);

@@ -40,7 +40,7 @@ function start() {
 
 function buildCommit({plan}: Cluster, change: PlanChange | undefined, first: boolean): Commit {
 	const outcome = {operations: 0, refused: []};
-	return {plan, change, staleFlows: [], first, outcome, queuedAt: undefined, startedAt: 0, endedAt: 0};
+	return {plan, change, staleFlows: [], triggers: [], first, outcome, queuedAt: undefined, startedAt: 0, endedAt: 0};
 }
 
 const plain = buildService('shop/web', {clusterIps: ['10.96.0.1']});

@@ -61,6 +61,8 @@ export class WatchedApi {
 	readonly inForce = new Map<string, KubeObject>();
 	/** Every change in order, as `put Service shop/web`. */
 	readonly told: string[] = [];
+	/** When what slices were written for happened. Milliseconds since 1970. */
+	readonly triggers: number[] = [];
 	readonly problems = new Set<NetError>();
 	readonly warnings: string[] = [];
 	/** What the last `synced` said. */
@@ -160,6 +162,7 @@ export class WatchedApi {
 			const id = `${change.object.kind} ${keyOf(change.object)}`;
 			this.inForce.set(id, change.object);
 			this.told.push(`put ${id}`);
+			this.triggers.push(...(change.triggeredAt === undefined ? [] : [change.triggeredAt]));
 		}
 	}
 }
