@@ -8,6 +8,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {setTimeout} from 'node:timers/promises';
+import {apiServerAddress} from '../lab/served-node.ts';
 import {resourceOf} from '../support/api-server/resources.ts';
 import {Authority} from '../support/certificates.ts';
 import {kubeconfigText} from '../support/watched-api.ts';
@@ -27,7 +28,12 @@ export type Response = {
 /** An object as a person writes it. */
 export type KubeManifest = {
 	readonly kind: string;
-	readonly metadata: {readonly name: string; readonly namespace?: string; readonly resourceVersion?: string};
+	readonly metadata: {
+		readonly name: string;
+		readonly namespace?: string;
+		readonly resourceVersion?: string;
+		readonly creationTimestamp?: string;
+	};
 	readonly spec?: {readonly type?: string};
 	readonly status?: unknown;
 };
@@ -225,7 +231,7 @@ export class Cluster {
 
 	#writeFiles(): void {
 		const accounts = generateKeyPairSync('rsa', {modulusLength: 2048});
-		const {cert, key} = this.authority.issueServer('127.0.0.1', '127.0.0.2');
+		const {cert, key} = this.authority.issueServer('127.0.0.1', '127.0.0.2', apiServerAddress);
 		const files = {
 			'ca.crt': this.authority.identity.cert,
 			'server.crt': cert,

@@ -22,6 +22,7 @@ export class ApiServerDouble {
 	readonly #sockets = new Set<Socket>();
 	readonly #answers = new Answers(this.store, this.faults, (watch, response) => this.#open(watch, response));
 	readonly #isTls: boolean;
+	#address = '127.0.0.1';
 	#port = 0;
 	readonly #events = new EventEmitter();
 
@@ -40,7 +41,7 @@ export class ApiServerDouble {
 	}
 
 	get url(): string {
-		return `${this.#isTls ? 'https' : 'http'}://127.0.0.1:${this.#port}`;
+		return `${this.#isTls ? 'https' : 'http'}://${this.#address}:${this.#port}`;
 	}
 
 	/** How many connections are open. */
@@ -48,22 +49,27 @@ export class ApiServerDouble {
 		return this.#sockets.size;
 	}
 
-	/** Listens, on the same port as before if it did. */
-	async start(): Promise<void> {
+	/** Listens, on the same port as before if it did. @param address of this machine */
+	async start(address = '127.0.0.1'): Promise<void> {
+		this.#address = address;
 		await new Promise<void>((resolve, reject) => {
 			this.#server.once('error', reject);
-			this.#server.listen(this.#port, '127.0.0.1', resolve);
+			this.#server.listen(this.#port, address, resolve);
 		});
 		this.#port = (this.#server.address() as AddressInfo).port;
+	}
+
+	/** Breaks every connection, as what lies between may. */
+	cutAll(): void {
+		for (const socket of this.#sockets) {
+			socket.destroy();
+		}
 	}
 
 	/** As kill -9: every connection breaks, nobody listens. */
 	async kill(): Promise<void> {
 		const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-		for (const socket of this.#sockets) {
-			socket.destroy();
-		}
-
+		this.cutAll();
 		this.watches.clear();
 		await closed;
 	}

@@ -1,0 +1,259 @@
+import {readFileSync} from 'node:fs';
+import {setTimeout} from 'node:timers/promises';
+import test, {type ExecutionContext} from 'ava';
+import {load} from 'js-yaml';
+import {askLab} from '../lab/ask.ts';
+import {clusterObjects, type MatrixService, matrixDestinations, matrixObjects} from '../lab/matrix.ts';
+import {readScenarios, type Scenario} from '../lab/scenario.ts';
+import {apiServerAddress, ServedNode} from '../lab/served-node.ts';
+import type {Cluster, KubeManifest} from './cluster.ts';
+import {withCluster} from './with-cluster.ts';
+
+/** After so long the difference is shown. */
+const limitMs = 20_000;
+/** A look at the node that failed is repeated after so long. */
+const againMs = 100;
+
+/** The load goes on for so long after a fault. */
+const settledMs = 1000;
+
+const testCluster = withCluster(test);
+let built: ServedNode | undefined;
+test.after.always(async () => {
+	await built?.end();
+});
+
+async function nodeOf(cluster: Cluster): Promise<ServedNode> {
+	built ??= await ServedNode.build(() => ({
+		kubeconfig: cluster.writeKubeconfig(),
+		master: `https://${apiServerAddress}:6443`,
+	}));
+	return built;
+}
+
+/** What `look` last returned, asked until it is nothing or the time is over. */
+async function untilNothing(look: () => Promise<readonly string[]>): Promise<readonly string[]> {
+	const began = performance.now();
+	for (;;) {
+		const found = await look();
+		if (found.length === 0 || performance.now() - began > limitMs) {
+			return found;
+		}
+
+		await setTimeout(againMs);
+	}
+}
+
+async function untilTrue(t: ExecutionContext, what: string, look: () => Promise<boolean>): Promise<void> {
+	t.deepEqual(await untilNothing(async () => ((await look()) ? [] : [what])), []);
+}
+
+/** The API server makes the ServiceCIDR by itself, and takes no ExternalName with the fields of other types. */
+function creatable(items: readonly KubeManifest[]): readonly KubeManifest[] {
+	return items.filter(({kind, spec}) => kind !== 'ServiceCIDR' && spec?.type !== 'ExternalName');
+}
+
+/** One group after the other: the API server says itself when an object was created, to the second. */
+function byAge(items: readonly KubeManifest[]): readonly (readonly KubeManifest[])[] {
+	const groups = Map.groupBy(items, ({metadata}) => Date.parse(metadata.creationTimestamp ?? ''));
+	return [...groups].toSorted(([a], [b]) => a - b).map(([, group]) => group);
+}
+
+/** With these objects there, and gone when `during` is over. */
+async function withObjects(
+	cluster: Cluster,
+	items: readonly KubeManifest[],
+	during: () => Promise<void>,
+): Promise<void> {
+	try {
+		for (const [index, group] of byAge(items).entries()) {
+			await setTimeout(index === 0 ? 0 : 1000 - (Date.now() % 1000));
+			await Promise.all(group.map(async (item) => await cluster.createWithStatus(item)));
+		}
+
+		await during();
+	} finally {
+		await Promise.all(items.map(async (item) => await cluster.delete(item)));
+	}
+}
+
+function objectsOf({objectsPath}: Scenario): readonly KubeManifest[] {
+	const {items} = load(readFileSync(objectsPath, 'utf8')) as {readonly items: readonly KubeManifest[]};
+	return creatable(items);
+}
+
+const scenarios = readScenarios();
+const usual = scenarios.find(({name}) => name === 'internal-cluster-external-cluster')?.flags ?? new Map();
+const isUsual = ({flags}: Scenario) => JSON.stringify([...flags]) === JSON.stringify([...usual]);
+
+testCluster(
+	`${scenarios.filter(isUsual).length} scenarios come and go under one daemon that follows an API server: packets go where their tables say`,
+	async (t, cluster) => {
+		t.timeout(180_000);
+		const node = await nodeOf(cluster);
+		await node.start(usual).ready();
+		for (const scenario of scenarios.filter(isUsual)) {
+			await withObjects(cluster, objectsOf(scenario), async () => {
+				t.deepEqual(await untilNothing(async () => await askLab(node.lab, scenario.tables)), [], scenario.name);
+			});
+		}
+
+		t.notRegex(node.daemon.log, /"level":"error"/);
+		await node.clear();
+	},
+);
+
+testCluster(
+	`${scenarios.filter((each) => !isUsual(each)).length} scenarios with flags of their own, each by a daemon that finds its objects there`,
+	async (t, cluster) => {
+		t.timeout(180_000);
+		const node = await nodeOf(cluster);
+		for (const scenario of scenarios.filter((each) => !isUsual(each))) {
+			await withObjects(cluster, objectsOf(scenario), async () => {
+				await node.start(scenario.flags).ready();
+				t.deepEqual(await askLab(node.lab, scenario.tables), [], scenario.name);
+				await node.clear();
+			});
+		}
+	},
+);
+
+function busyService(index: number): MatrixService {
+	return {name: `busy-${index}`, index, internal: 'Cluster', external: 'Cluster', location: 'both'};
+}
+
+const busyOne = busyService(1);
+const busy = [busyOne, ...[2, 3, 4, 5, 6, 7, 8].map(busyService)];
+
+/** A Service that nobody talks to: what becomes of it shows whether changes arrive. */
+const sign = (name: string) =>
+	({name, index: 100, internal: 'Cluster', external: 'Cluster', location: 'here'}) as const;
+
+async function put(cluster: Cluster, service: MatrixService): Promise<void> {
+	for (const object of matrixObjects(service)) {
+		await cluster.createWithStatus(object as unknown as KubeManifest);
+	}
+}
+
+async function remove(cluster: Cluster, service: MatrixService): Promise<void> {
+	for (const object of matrixObjects(service)) {
+		await cluster.delete(object as unknown as KubeManifest);
+	}
+}
+
+/** A daemon under load, with all faults behind it when `during` returns: nothing may have been lost. */
+async function underLoad(
+	t: ExecutionContext,
+	cluster: Cluster,
+	during: (node: ServedNode) => Promise<void>,
+): Promise<void> {
+	t.timeout(180_000);
+	const node = await nodeOf(cluster);
+	const objects = [...clusterObjects(), ...busy.flatMap(matrixObjects)] as unknown as readonly KubeManifest[];
+	await withObjects(cluster, creatable(objects), async () => {
+		await node.start(usual).ready();
+		await node.load(busy);
+		await during(node);
+		await setTimeout(settledMs); // what a fault did may show late
+		const {lost, opened} = await node.unload();
+		t.deepEqual(lost, []);
+		t.true(opened > 100, `${opened} new connections`);
+		await untilTrue(t, 'nothing is wrong any more', async () => !/API_\w+/.test(await node.status()));
+		await node.clear();
+	});
+}
+
+testCluster(
+	'an API server that goes and comes back: traffic goes on, status names it meanwhile, changes from then are followed',
+	async (t, cluster) => {
+		await underLoad(t, cluster, async (node) => {
+			const {pid} = node.daemon;
+			await cluster.killApiServer();
+			await untilTrue(t, 'it is named', async () => (await node.status()).includes('API_UNREACHABLE'));
+			await cluster.startApiServer();
+			await put(cluster, sign('back'));
+			await untilTrue(t, 'changes arrive', async () => await node.isInForce('back'));
+			await remove(cluster, sign('back'));
+			await untilTrue(t, 'and go', async () => !(await node.isInForce('back')));
+			t.is(node.daemon.pid, pid);
+		});
+	},
+);
+
+testCluster(
+	'a link that is cut while objects change: all stays in force, and what changed is there once it is mended',
+	async (t, cluster) => {
+		await underLoad(t, cluster, async (node) => {
+			await node.cut();
+			await put(cluster, sign('meanwhile'));
+			await setTimeout(3000); // the fault itself: long enough for several resent segments
+			t.false(await node.isInForce('meanwhile'));
+			await node.mend();
+			await untilTrue(t, 'what changed is there', async () => await node.isInForce('meanwhile'));
+			await remove(cluster, sign('meanwhile'));
+		});
+	},
+);
+
+testCluster(
+	'etcd restored to an older state: what it does not know any more goes, nothing else does',
+	async (t, cluster) => {
+		await underLoad(t, cluster, async (node) => {
+			await cluster.killApiServer();
+			await cluster.killEtcd();
+			const restore = cluster.backup();
+			await cluster.startEtcd();
+			await cluster.startApiServer();
+			await put(cluster, sign('later'));
+			await untilTrue(t, 'it is in force', async () => await node.isInForce('later'));
+			await cluster.killApiServer();
+			await cluster.killEtcd();
+			restore();
+			await cluster.startEtcd();
+			await cluster.startApiServer();
+			await untilTrue(t, 'it goes', async () => !(await node.isInForce('later')));
+		});
+	},
+);
+
+testCluster(
+	'a daemon that starts while the API server is away removes nothing: it is ready once it has read all',
+	async (t, cluster) => {
+		await underLoad(t, cluster, async (node) => {
+			await cluster.killApiServer();
+			await node.daemon.kill('SIGKILL');
+			const daemon = node.start(usual);
+			await daemon.printed(() => daemon.log.includes('API_UNREACHABLE'));
+			await node.lab.hosts.n1.ask('await', {url: 'http://127.0.0.1:10256/readyz', status: 503, deadlineMs: limitMs});
+			t.true(await node.isInForce('busy-1'));
+			await cluster.startApiServer();
+			await daemon.ready(limitMs * 2);
+			t.true(await node.isInForce('busy-1'));
+		});
+	},
+);
+
+testCluster(
+	'an object that the API server takes and no proxy can serve is a line in status, and costs no other Service anything',
+	async (t, cluster) => {
+		await underLoad(t, cluster, async (node) => {
+			const [taken = ''] = matrixDestinations(busyOne).externalIP.addresses;
+			await cluster.create('/api/v1/namespaces/shop/services', {
+				...{apiVersion: 'v1', kind: 'Service', metadata: {name: 'claim'}},
+				spec: {ports: [{port: 80}], externalIPs: [taken]},
+			});
+			await cluster.create('/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices', {
+				...{apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'FQDN'},
+				metadata: {name: 'names', labels: {'kubernetes.io/service-name': busyOne.name}},
+				...{endpoints: [{addresses: ['example.com']}], ports: [{name: 'http', port: 80}]},
+			});
+			const isNamed = async () => {
+				const {notWhole} = JSON.parse(await node.status());
+				return JSON.stringify(notWhole).includes('shop/claim');
+			};
+			await untilTrue(t, 'the later of two claims on one address is named', isNamed);
+			await cluster.request('DELETE', '/api/v1/namespaces/shop/services/claim');
+			await cluster.request('DELETE', '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/names');
+		});
+	},
+);
