@@ -1,5 +1,5 @@
 import type {Change} from '../model/change.ts';
-import {keyOf, type ObjectKey} from '../model/objects.ts';
+import {type EndpointSlice, keyOf, type ObjectKey} from '../model/objects.ts';
 import {createWorld, nothingTouched, reduce, type WritableTouched, type WritableWorld} from '../model/world.ts';
 import type {PlanOptions} from '../plan/options.ts';
 import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
@@ -7,6 +7,7 @@ import {mergePlanChanges} from '../plan/plan-change.ts';
 import {Planner} from '../plan/planner.ts';
 import type {Trigger} from './follower.ts';
 import type {Kind} from './intake.ts';
+import {Triggers} from './triggers.ts';
 
 /** A few milliseconds of planning. */
 const endpointsPerStep = 2000;
@@ -19,7 +20,7 @@ export class Cluster {
 	/** Whether a source ever told of a Node: one that tells of Services alone says nothing about this node. */
 	#toldOfNodes = false;
 	#touched: WritableTouched = nothingTouched();
-	#triggers: Trigger[] = [];
+	readonly #triggers = new Triggers();
 	#steps: Generator<PlanChange, void> | undefined;
 	#changes: PlanChange[] = [];
 
@@ -51,12 +52,25 @@ export class Cluster {
 	/** Takes one change into the world; what it touches is planned by {@link advance}. */
 	take(change: Change): void {
 		this.#toldOfNodes ||= change.verb === 'put' && change.object.kind === 'Node';
-		const slice = change.verb === 'put' && change.object.kind === 'EndpointSlice' ? change.object : undefined;
-		const before = slice && this.#world.sliceByName.get(keyOf(slice));
+		const before = this.#sliceOf(change);
 		reduce(this.#world, [change], this.#touched);
-		if (slice !== undefined && change.verb === 'put' && change.triggeredAt !== undefined) {
-			const isSame = this.#world.sliceByName.get(keyOf(slice)) === before;
-			this.#triggers.push(...(isSame ? [] : [{family: slice.family, at: change.triggeredAt}]));
+		const after = this.#sliceOf(change);
+		if (before !== undefined && after === undefined) {
+			this.#triggers.forget(before);
+		} else if (after !== undefined && after !== before && 'triggeredAt' in change && change.triggeredAt !== undefined) {
+			this.#triggers.note(after, change.triggeredAt);
+		}
+	}
+
+	/** The slice that a change is about, as it is known now. */
+	#sliceOf(change: Change): EndpointSlice | undefined {
+		switch (change.verb) {
+			case 'put':
+				return change.object.kind === 'EndpointSlice' ? this.#world.sliceByName.get(keyOf(change.object)) : undefined;
+			case 'delete':
+				return change.kind === 'EndpointSlice' ? this.#world.sliceByName.get(change.key) : undefined;
+			case 'synced':
+				return undefined;
 		}
 	}
 
@@ -109,9 +123,7 @@ export class Cluster {
 
 	/** When what was taken since the last call had been brought about. */
 	triggers(): readonly Trigger[] {
-		const triggers = this.#triggers;
-		this.#triggers = [];
-		return triggers;
+		return this.#triggers.take();
 	}
 
 	/** What all planning since the last call did to the plan; undefined when there was none. */

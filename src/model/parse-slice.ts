@@ -51,12 +51,14 @@ export function parseEndpointSlice(root: Field, name: Metadata, warnings: string
  * Source: annotation endpoints.kubernetes.io/last-change-trigger-time.
  */
 export function readTriggerTime(root: Field): number | undefined {
-	const annotations = child(child(root, 'metadata'), 'annotations');
-	const text = isPresent(annotations, triggerTime) ? child(annotations, triggerTime).value : undefined;
-	const at = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+	const {value} = child(child(root, 'metadata'), 'annotations');
+	const text: unknown = value instanceof Object && Reflect.get(value, triggerTime);
+	const at = typeof text === 'string' && rfc3339.test(text) ? Date.parse(text) : Number.NaN;
 	return Number.isFinite(at) ? at : undefined;
 }
 
+/** Source: Go's time.RFC3339Nano. */
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 const noPorts: readonly EndpointPort[] = [];

@@ -34,7 +34,7 @@ test('a slice says when the change happened that it was written for, if that is 
 		return decodeItem(slices, JSON.stringify({...slice, metadata}));
 	};
 	t.like(told('2026-11-28T08:38:06.123456789Z'), {verb: 'put', triggeredAt: Date.UTC(2026, 10, 28, 8, 38, 6, 123)});
-	for (const none of ['yesterday', '', 5, null]) {
+	for (const none of ['yesterday', '2026', 'Nov 28 2026', '2026-11-28T08:38:06', '', 5, null]) {
 		t.false('triggeredAt' in told(none), String(none));
 	}
 

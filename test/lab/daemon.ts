@@ -4,6 +4,8 @@ import {join} from 'node:path';
 import {compileCache, type Host} from './host.ts';
 
 const program = join(import.meta.dirname, '../../src/cli/fairlead.js');
+/** As `fairlead run` gives it to itself: without it, it begins anew in the place of itself, and the channel is gone. */
+const heapFlag = '--max-semi-space-size=16';
 const healthPort = 10_256;
 
 /** A real `fairlead run` in a host's network namespace. */
@@ -17,7 +19,7 @@ export class Daemon {
 	constructor(host: Host, args: readonly string[], wrapper: readonly string[] = []) {
 		this.#host = host;
 		const env = {...process.env, NODE_COMPILE_CACHE: compileCache};
-		const command = [...wrapper, process.execPath, program, 'run', ...args];
+		const command = [...wrapper, process.execPath, heapFlag, program, 'run', ...args];
 		this.#child = spawn('/usr/bin/nsenter', [`--net=${host.netns}`, '--', ...command], {
 			env,
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the channel's end tells it that nobody is left who wants it
