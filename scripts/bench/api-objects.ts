@@ -42,12 +42,14 @@ export class Writes {
 	readonly #cluster: Cluster;
 	readonly #size: Size;
 	readonly #commits: CommitWatch;
-	#step = 0;
+	#step: number;
 
-	constructor(cluster: Cluster, size: Size, commits: CommitWatch) {
+	/** @param first number of the first change: writes with the same numbers change nothing any more */
+	constructor(cluster: Cluster, size: Size, commits: CommitWatch, first: number) {
 		this.#cluster = cluster;
 		this.#size = size;
 		this.#commits = commits;
+		this.#step = first;
 	}
 
 	/** Milliseconds from the API server's answer to a write until the commit that holds it. @throws Error when none came */

@@ -47,12 +47,9 @@ const cluster = await Cluster.start();
 try {
 	await fillCluster(cluster, run, (done) => tell(`the API server takes ${done} of ${run.services} Services`));
 	const kinds = [fairlead, ...(run.peer === undefined ? [] : [kubeProxy(run.peer)])];
-	const figures: ApiFigures[] = [];
 	for (const kind of kinds) {
-		figures.push(await measure(kind));
+		process.send?.(await measure(kind));
 	}
-
-	process.send?.(figures);
 } finally {
 	await cluster.stop();
 	process.disconnect();
@@ -91,7 +88,7 @@ async function measure(kind: ProxyKind): Promise<ApiFigures> {
 
 async function measureChanges(kind: ProxyKind, proxy: RunningProxy, turns: string) {
 	const commits = new CommitWatch();
-	const writes = new Writes(cluster, run, commits);
+	const writes = new Writes(cluster, run, commits, kind === fairlead ? 0 : 100_000);
 	const single: number[] = [];
 	const total = kind === fairlead ? run.changes : Math.ceil(run.changes / 25); // it takes seconds for each
 	for (let change = 1; change <= total; change++) {

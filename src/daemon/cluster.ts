@@ -57,7 +57,7 @@ export class Cluster {
 		const after = this.#sliceOf(change);
 		if (before !== undefined && after === undefined) {
 			this.#triggers.forget(before);
-		} else if (after !== undefined && after !== before && 'triggeredAt' in change && change.triggeredAt !== undefined) {
+		} else if (after !== undefined && after !== before && change.verb === 'put' && change.triggeredAt !== undefined) {
 			this.#triggers.note(after, change.triggeredAt);
 		}
 	}
