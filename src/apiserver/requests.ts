@@ -11,13 +11,18 @@ export type Answer =
 	| {readonly kind: 'body'; readonly chunks: AsyncIterable<Uint8Array>}
 	| {readonly kind: 'refused'; readonly refusal: Refusal};
 
+/** What a request carries. */
+type Body = {readonly type: string; readonly text: string};
+
+type Asked = {readonly method: string; readonly path: string; readonly body: Body | undefined};
+
 /** The API server gives up a request after 60 s by itself and says so; one that is silent for longer is not there. */
 export const answerMs = 65_000;
 
 /** Of an answer that is a refusal, no more is read. Bytes. */
 const maxRefusalBytes = 64 * 1024;
 
-/** GET requests to the API server. */
+/** Requests to the API server. */
 export class Requests {
 	readonly #access: Access;
 	readonly #clock: Clock;
@@ -34,27 +39,58 @@ export class Requests {
 	 * @throws NetError API_CONFIG, or API_UNREACHABLE when there is no answer
 	 */
 	async get(path: string, silenceMs: () => number, signal: AbortSignal): Promise<Answer> {
-		const credentials = await this.#access.credentials();
-		const response = await this.#send(credentials, path, signal);
-		if (response.statusCode === 200) {
-			return {kind: 'body', chunks: read(response, credentials.server, silenceMs, this.#clock)};
+		const {response, credentials} = await this.#ask({method: 'GET', path, body: undefined}, signal);
+		return response.statusCode === 200
+			? {kind: 'body', chunks: read(response, credentials.server, silenceMs, this.#clock)}
+			: {kind: 'refused', refusal: await this.#refusal(response, credentials)};
+	}
+
+	/**
+	 * Why the API server did not take what `body` says; undefined when it took it.
+	 *
+	 * @throws NetError as {@link get}; whether it was taken is not known then
+	 */
+	async write(method: 'POST' | 'PATCH', path: string, body: Body, signal: AbortSignal): Promise<Refusal | undefined> {
+		const {response, credentials} = await this.#ask({method, path, body}, signal);
+		const {statusCode = 0} = response;
+		if (statusCode < 200 || statusCode > 299) {
+			return await this.#refusal(response, credentials);
 		}
 
+		await readStart(read(response, credentials.server, () => answerMs, this.#clock)); // else it keeps its connection
+		return undefined;
+	}
+
+	async #refusal(response: IncomingMessage, credentials: Credentials): Promise<Refusal> {
 		const {statusCode: code = 0, headers} = response;
 		const body = await readStart(read(response, credentials.server, () => answerMs, this.#clock));
 		if (code === 401) {
 			await this.#access.reject(credentials);
 		}
 
-		return {kind: 'refused', refusal: readRefusal(code, headers['retry-after'], body)};
+		return readRefusal(code, headers['retry-after'], body);
 	}
 
-	async #send({server, options}: Credentials, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+	/** The answer, once its headers are there. */
+	async #ask(
+		asked: Asked,
+		signal: AbortSignal,
+	): Promise<{readonly response: IncomingMessage; readonly credentials: Credentials}> {
+		const credentials = await this.#access.credentials();
+		return {response: await this.#send(credentials, asked, signal), credentials};
+	}
+
+	async #send(
+		{server, options}: Credentials,
+		{method, path, body}: Asked,
+		signal: AbortSignal,
+	): Promise<IncomingMessage> {
 		signal.throwIfAborted();
 		const send = server.startsWith('http:') ? httpRequest : httpsRequest;
-		const headers = {...options.headers, accept: 'application/json', 'user-agent': 'fairlead'};
+		const type = body && {'content-type': body.type};
+		const headers = {...options.headers, accept: 'application/json', 'user-agent': 'fairlead', ...type};
 		const {promise, resolve, reject} = Promise.withResolvers<IncomingMessage>();
-		const request = send(`${server}${path}`, {...options, headers}, (response) => {
+		const request = send(`${server}${path}`, {...options, method, headers}, (response) => {
 			forget();
 			destroyOnAbort(response, signal);
 			resolve(response);
@@ -63,7 +99,7 @@ export class Requests {
 		request.on('error', (cause) => reject(signal.aborted ? signal.reason : unreachable(server, cause)));
 		const cancel = this.#clock.after(answerMs, () => request.destroy(silent(answerMs)));
 		try {
-			request.end();
+			request.end(body?.text);
 			return await promise;
 		} finally {
 			cancel();

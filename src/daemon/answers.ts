@@ -7,6 +7,7 @@ import type {Logger} from '../observe/log.ts';
 import type {Clock} from './clock.ts';
 import type {Cluster} from './cluster.ts';
 import type {LiveConfig} from './config-file.ts';
+import type {Events} from './events.ts';
 import {type Condition, healthzAnswer, liveAnswer, readyAnswer} from './health.ts';
 import type {DaemonMetrics} from './metrics.ts';
 import type {Shutdown} from './shutdown.ts';
@@ -18,6 +19,8 @@ type Parts = {
 	readonly cluster: Pick<Cluster, 'nodeState'>;
 	/** Absent where metrics are served nowhere. */
 	readonly metrics: DaemonMetrics | undefined;
+	/** Absent where no API server is read. */
+	readonly events: Pick<Events, 'unbound'> | undefined;
 	readonly log: Logger;
 	readonly clock: Clock;
 };
@@ -29,7 +32,7 @@ export function serveAnswers(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'en
 }
 
 function serveHealth(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
-	const {live, condition, cluster, families, metrics, log, clock} = parts;
+	const {live, condition, cluster, families, metrics, events, log, clock} = parts;
 	const {healthzBindAddress: bind, bindAddressHardFail} = live.current;
 	if (bind === undefined) {
 		return;
@@ -53,6 +56,7 @@ function serveHealth(parts: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): vo
 			},
 			refused: (error) => {
 				log.error('nobody can ask for the health of the daemon', {error});
+				events?.unbound('health', error);
 				if (bindAddressHardFail) {
 					shutdown.end('the health address is taken, and --bind-address-hard-fail is set', 1);
 				}
@@ -67,7 +71,7 @@ function isEligible({nodeState}: Pick<Cluster, 'nodeState'>, {awaiting}: Conditi
 	return nodeState === 'stays' || (nodeState === 'unknown' && awaiting.length > 0);
 }
 
-function serveMetrics({live, metrics, log, clock}: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
+function serveMetrics({live, metrics, events, log, clock}: Parts, shutdown: Pick<Shutdown, 'stop' | 'end'>): void {
 	const {metricsBindAddress: bind, bindAddressHardFail} = live.current;
 	if (bind === undefined || metrics === undefined) {
 		return;
@@ -84,6 +88,7 @@ function serveMetrics({live, metrics, log, clock}: Parts, shutdown: Pick<Shutdow
 			},
 			refused: (error) => {
 				log.error('nobody can ask for metrics', {error});
+				events?.unbound('metrics', error);
 				if (bindAddressHardFail) {
 					shutdown.end('the metrics address is taken, and --bind-address-hard-fail is set', 1);
 				}

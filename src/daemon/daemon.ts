@@ -13,6 +13,7 @@ import {type ConfigFile, followConfigFile, type LiveConfig} from './config-file.
 import {applyConntrack, followConntrack} from './conntrack-settings.ts';
 import {answerControl} from './control.ts';
 import {openDataplane} from './dataplanes.ts';
+import {type Events, openEvents} from './events.ts';
 import {servedFamilies} from './families.ts';
 import {FlowFollower, type FlowPass} from './flows.ts';
 import {Freshness} from './freshness.ts';
@@ -38,6 +39,8 @@ export type DaemonParts = {
 	readonly identity: Identity;
 	readonly freshness: Freshness;
 	readonly changes: Bell;
+	/** Absent where no API server is read. */
+	readonly events: Events | undefined;
 	/** Where people ask it. */
 	readonly controlPath: string;
 	readonly dataplane: Dataplane;
@@ -97,10 +100,14 @@ type Facts = {readonly version: string; readonly families: readonly Family[]; re
 export function openParts(config: Config, {version, families, controlPath}: Facts, log: Logger): DaemonParts {
 	const {nodeName, mode} = config;
 	const changes = new Bell();
-	const freshness = new Freshness(() => changes.ring());
+	const events = openEvents(config, version, log);
+	const freshness = new Freshness(
+		() => changes.ring(),
+		(problem) => events?.troubled(problem),
+	);
 	return {
 		identity: {version, nodeName, mode: {name: mode.mode, because: mode.because}, families},
-		...{families, freshness, changes, controlPath},
+		...{families, freshness, changes, events, controlPath},
 		dataplane: openDataplane(families),
 		doors: sourceDoors(config, freshness, log),
 		cluster: new Cluster(planOptions(config, families)),
@@ -111,19 +118,21 @@ export function openParts(config: Config, {version, families, controlPath}: Fact
 
 /** Runs sources, reconciler and answers until `shutdown.stop`; then closes the dataplane. */
 export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: Shutdown): Promise<void> {
-	const {dataplane, doors, cluster, log, clock} = parts;
+	const {dataplane, doors, cluster, events, log, clock} = parts;
 	const retryCeilingMs = () => live.current.syncPeriodMs; // asked at each use: the file may change it
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
 	const sources = doors.map(({name}) => name);
 	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
+	const telling = events?.run(shutdown.stop);
 	const {version} = parts.identity;
 	const metrics = await startMetrics(live.current, {...parts, version, sources, inbox, condition}, shutdown.stop);
 	const healthChecks = new HealthChecks({
 		...{log, clock, retryCeilingMs},
 		healthy: () => isHealthy(condition, clock.now(), retryCeilingMs()),
 		bindFailed: () => metrics?.healthCheckBindFailed(),
+		unanswered: (problem) => events?.unanswered(problem),
 		changed: () => parts.changes.ring(),
 	});
 	metrics?.follow(healthChecks);
@@ -136,15 +145,15 @@ export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: 
 		...{sources, inbox, cluster, dataplane, condition, log, clock, retryCeilingMs},
 		followers: [
 			logFollower(log, () => cluster.serviceCount),
-			new NotWholeLog(log, dataplane, clock),
-			...[status, flows, healthChecks],
+			new NotWholeLog(log, dataplane, clock, (news) => events?.notWhole(news)),
+			...[status, flows, healthChecks, ...(events ? [events] : [])],
 			...(metrics?.followers ?? []),
 		],
 		minPeriodMs: () => live.current.minSyncPeriodMs,
 	});
 	const sweeping = flows.run(shutdown.stop, shutdown.force);
 	await reconciler.run(shutdown.stop, shutdown.force);
-	await Promise.all([...running, sweeping]);
+	await Promise.all([...running, sweeping, telling]);
 	healthChecks.close();
 	dataplane.close();
 }

@@ -20,10 +20,15 @@ export type SourceFreshness = {
 export class Freshness {
 	readonly #sources = new Map<SourceName, SourceFreshness>();
 	readonly #onChange: () => void;
+	readonly #onTrouble: (problem: NetError) => void;
 
-	/** @param onChange called behind each change */
-	constructor(onChange: () => void = () => undefined) {
+	/**
+	 * @param onChange called behind each change
+	 * @param onTrouble called with each new problem
+	 */
+	constructor(onChange: () => void = () => undefined, onTrouble: (problem: NetError) => void = () => undefined) {
 		this.#onChange = onChange;
+		this.#onTrouble = onTrouble;
 	}
 
 	/** In the order in which they were opened first. */
@@ -71,6 +76,7 @@ export class Freshness {
 
 	troubled(name: SourceName, problem: NetError): void {
 		this.#edit(name, ({problems}) => problems.add(problem));
+		this.#onTrouble(problem);
 	}
 
 	mended(name: SourceName, problem: NetError): void {

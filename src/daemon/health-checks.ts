@@ -13,6 +13,8 @@ type Parts = {
 	readonly retryCeilingMs: () => number;
 	/** Called at each attempt to listen that failed. */
 	readonly bindFailed: () => void;
+	/** Called when an address cannot be listened on that could before, or that is new. */
+	readonly unanswered: (problem: HealthCheckProblem) => void;
 	/** Called when {@link HealthChecks.problems} says something else by itself, not by a commit. */
 	readonly changed: () => void;
 };
@@ -29,13 +31,14 @@ export class HealthChecks implements Follower {
 	#addresses: readonly Address[] = [];
 	#following = false;
 
-	constructor({log, bindFailed, changed, ...rest}: Parts) {
+	constructor({log, bindFailed, unanswered, changed, ...rest}: Parts) {
 		this.#parts = {
 			...rest,
 			refused: (check, error, again) => {
 				bindFailed();
 				if (!again) {
 					changed();
+					unanswered({service: serviceOf(check), port: check.port, error});
 					log.error('load balancers cannot ask for the health of a Service', {service: serviceOf(check), error});
 				}
 			},

@@ -21,6 +21,7 @@ export class NotWholeLog implements Follower {
 	readonly #log: Logger;
 	readonly #dataplane: Pick<Dataplane, 'takes'>;
 	readonly #clock: Clock;
+	readonly #onNews: (news: readonly NotWhole[]) => void;
 	/** What was said of what the planner left out, by Service. */
 	readonly #leftOut: Said = new Map();
 	/** What was said of what the dataplane does not do, by frontend. */
@@ -28,8 +29,14 @@ export class NotWholeLog implements Follower {
 	/** Ends when what was said before is compared with a whole plan. */
 	#comparing: Promise<void> = Promise.resolve();
 
-	constructor(log: Logger, dataplane: Pick<Dataplane, 'takes'>, clock: Clock) {
-		[this.#log, this.#dataplane, this.#clock] = [log, dataplane, clock];
+	/** @param onNews called with what was not said before, at the start with all of it; not empty */
+	constructor(
+		log: Logger,
+		dataplane: Pick<Dataplane, 'takes'>,
+		clock: Clock,
+		onNews: (news: readonly NotWhole[]) => void = () => undefined,
+	) {
+		[this.#log, this.#dataplane, this.#clock, this.#onNews] = [log, dataplane, clock, onNews];
 	}
 
 	committed({plan, change, first}: Commit): void {
@@ -58,6 +65,7 @@ export class NotWholeLog implements Follower {
 		if (!first) {
 			this.#tell(news);
 		} else if (news.length > 0) {
+			this.#onNews(news);
 			const services = new Set(news.map(({service}) => service.replace(/:.*/, ''))).size;
 			this.#log.warn('some Services are not served as written; `fairlead status` says which and why', {services});
 		}
@@ -88,6 +96,10 @@ export class NotWholeLog implements Follower {
 	}
 
 	#tell(news: readonly NotWhole[]): void {
+		if (news.length > 0) {
+			this.#onNews(news);
+		}
+
 		for (const row of news.slice(0, linesMax)) {
 			this.#log.info('a Service is not served as written', row);
 		}

@@ -49,6 +49,7 @@ const rules = [
 	{apiGroups: [''], resources: ['services', 'nodes'], verbs: ['list', 'watch']},
 	{apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch']},
 	{apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list', 'watch']},
+	{apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update']},
 ];
 
 /** A kube-apiserver and its etcd, with all that they need, in a directory of their own. */
@@ -101,7 +102,8 @@ export class Cluster {
 	/** What the API server answers to an administrator. */
 	async request(method: string, path: string, body?: object): Promise<Response> {
 		const {cert, key} = this.#admin;
-		const headers = {'content-type': 'application/json', accept: 'application/json'};
+		const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+		const headers = {'content-type': type, accept: 'application/json'};
 		const options = {method, cert, key, ca: this.authority.identity.cert, headers, agent: this.#agent};
 		const request = httpsRequest(`${server}${path}`, options);
 		request.end(body === undefined ? undefined : JSON.stringify(body));

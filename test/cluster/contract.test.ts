@@ -196,6 +196,40 @@ testAlike('a watch from a version that is yet to come is taken, and silent; a li
 	];
 });
 
+const events = '/apis/events.k8s.io/v1/namespaces/shop/events';
+
+function eventJson(name: string, fields: Json = {}): Json {
+	return {
+		...{kind: 'Event', apiVersion: 'events.k8s.io/v1', metadata: {name, namespace: 'shop'}},
+		...{eventTime: '2026-11-28T09:30:00.025000Z', reportingController: 'fairlead', reportingInstance: 'n1'},
+		...{type: 'Warning', reason: 'NotServed', action: 'Serve', note: 'taken'},
+		regarding: {apiVersion: 'v1', kind: 'Service', namespace: 'shop', name: 'a', uid: 'u1'},
+		...fields,
+	};
+}
+
+testAlike(
+	'an event is taken once a name, and refused when it is long, not whole or of another namespace',
+	async ({send}) =>
+		[
+			await send('POST', events, eventJson('a.1')),
+			await send('POST', events, eventJson('a.1')),
+			await send('POST', events, eventJson('a.2', {note: 'x'.repeat(1024)})),
+			await send('POST', events, eventJson('a.3', {note: 'x'.repeat(1025)})),
+			await send('POST', events, eventJson('a.4', {reportingInstance: 'n'.repeat(129)})),
+			await send('POST', events, eventJson('a.5', {action: undefined})),
+			await send('POST', events, eventJson('a.6', {type: 'Error'})),
+			await send('POST', events, eventJson('a.7', {regarding: {kind: 'Node', name: 'n1'}})),
+		].map(describe),
+);
+
+testAlike('how often it happened is patched into an event; one that is gone is 404', async ({send}) => {
+	const patch = {series: {count: 3, lastObservedTime: '2026-11-28T09:35:00.000000Z'}};
+	const patched = await send('PATCH', `${events}/a.1`, patch);
+	const {series, note, eventTime} = JSON.parse(patched.body);
+	return [describe(patched), series, note, eventTime, describe(await send('PATCH', `${events}/nothing`, patch))];
+});
+
 testAlike('what is no version, no token, no resource and no object is refused', async ({send}) =>
 	[
 		await send('GET', `${services}?watch=true&resourceVersion=abc&timeoutSeconds=1`),

@@ -6,6 +6,7 @@ import {Cluster} from '../../src/daemon/cluster.ts';
 import {newCondition} from '../../src/daemon/health.ts';
 import {Inbox} from '../../src/daemon/inbox.ts';
 import {DaemonMetrics} from '../../src/daemon/metrics.ts';
+import type {NetError} from '../../src/errors.ts';
 import {Metrics} from '../../src/observe/metrics.ts';
 import {buildOptions} from '../plan/planned.ts';
 import {buildNode} from '../support/builders.ts';
@@ -31,8 +32,10 @@ async function start(t: ExecutionContext, flags: Flags = {}) {
 	const stop = new AbortController();
 	t.teardown(() => stop.abort());
 	const ends: [reason: string, exitCode: number][] = [];
+	const unbound: string[] = [];
+	const events = {unbound: (what: string, {code}: NetError) => void unbound.push(`${what} ${code}`)};
 	serveAnswers(
-		{...parts, live: {current: config}, metrics, log},
+		{...parts, live: {current: config}, metrics, events, log},
 		{stop: stop.signal, end: (reason, exitCode) => ends.push([reason, exitCode])},
 	);
 	await clock.settle();
@@ -41,7 +44,7 @@ async function start(t: ExecutionContext, flags: Flags = {}) {
 		return [response.status, await response.text()] as const;
 	};
 	return {
-		...{cluster, condition, ends, lines},
+		...{cluster, condition, ends, lines, unbound},
 		health: async (path: string) => (await get(health, path))[0],
 		scrape: async (path: string) => await get(scrape, path),
 		put: (node: ReturnType<typeof buildNode>) => cluster.take({verb: 'put', object: node}),
@@ -114,6 +117,7 @@ for (const [what, code] of [
 		const soft = await start(t, flags);
 		t.true(soft.lines.some((line) => line.includes(code)));
 		t.deepEqual(soft.ends, []);
+		t.deepEqual(soft.unbound, [`${what === 'healthz' ? 'health' : what} ${code}`]);
 		const hard = await start(t, {...flags, 'bind-address-hard-fail': 'true'});
 		t.deepEqual(
 			hard.ends.map(([, exitCode]) => exitCode),

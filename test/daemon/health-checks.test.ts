@@ -20,12 +20,13 @@ function check(name: string, port: number, localEndpoints: HealthCheck['localEnd
 function start(t: ExecutionContext) {
 	const clock = new FakeClock(1);
 	const {log, lines} = memoryLog();
-	const state = {healthy: true, failures: 0, changes: 0};
+	const state = {healthy: true, failures: 0, changes: 0, unanswered: [] as string[]};
 	const checks = new HealthChecks({
 		...{log, clock, retryCeilingMs: () => 1000, healthy: () => state.healthy},
 		bindFailed: () => {
 			state.failures++;
 		},
+		unanswered: ({service}) => state.unanswered.push(service),
 		changed: () => {
 			state.changes++;
 		},
@@ -189,6 +190,7 @@ test('a port in use is told once, counted at each try, and answered as soon as i
 	t.is(state.failures, 2);
 	t.is(lines.filter((line) => line.includes('HEALTH_CHECK_BIND')).length, 1);
 	t.is(state.changes, 1, 'whoever watches the status is told once');
+	t.deepEqual(state.unanswered, ['shop/web'], 'and so is whoever reads events');
 	server.close();
 	await once(server, 'close');
 	await clock.advance(200);

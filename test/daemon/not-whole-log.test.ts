@@ -1,4 +1,5 @@
 import test from 'ava';
+import type {NotWhole} from '../../src/control/status.ts';
 import {Cluster} from '../../src/daemon/cluster.ts';
 import type {Commit} from '../../src/daemon/follower.ts';
 import {NotWholeLog} from '../../src/daemon/not-whole-log.ts';
@@ -14,7 +15,9 @@ import {memoryLog} from '../support/memory-log.ts';
 function start() {
 	const cluster = new Cluster(buildOptions());
 	const {log, lines} = memoryLog();
-	const follower = new NotWholeLog(log, new FakeDataplane(), new FakeClock());
+	const news: string[][] = [];
+	const onNews = (rows: readonly NotWhole[]) => void news.push(rows.map(({service}) => service));
+	const follower = new NotWholeLog(log, new FakeDataplane(), new FakeClock(), onNews);
 	let first = true;
 	const commit = async (full: boolean, ...objects: readonly KubeObject[]): Promise<unknown[]> => {
 		for (const object of objects) {
@@ -34,7 +37,7 @@ function start() {
 	return {
 		full: async (...objects: KubeObject[]) => await commit(true, ...objects),
 		update: async (...objects: KubeObject[]) => await commit(false, ...objects),
-		cluster,
+		...{cluster, news},
 	};
 }
 
@@ -84,21 +87,27 @@ test('what a full sync finds is named as well: a commit that failed before it ma
 });
 
 test('the start counts Services in one line, each once', async (t) => {
-	const {full} = start();
+	const {full, news} = start();
 	const [line, ...more] = await full({...sticky, clusterIps: ['10.96.0.1', 'fd00::1'] as never}, rival);
 	t.like(line, {level: 'warn', services: 2});
 	t.deepEqual(more, []);
+	t.deepEqual(
+		news.map((services) => [...new Set(services)].toSorted()),
+		[['shop/web:http', 'shop/zoo:http']],
+	);
 });
 
 test('a commit that makes thousands of Services not whole names twenty, and counts the rest', async (t) => {
-	const {full, update} = start();
+	const {full, update, news} = start();
 	await full();
+	t.deepEqual(news, []);
 	const many = Array.from({length: 3000}, (_, n) =>
 		buildService(`shop/s${n}`, {clusterIps: [`10.97.${n >> 8}.${n & 255}`], affinityTimeoutSeconds: 10}),
 	);
 	const lines = await update(...many);
 	t.is(lines.length, 21);
 	t.like(lines.at(-1), {more: 2980});
+	t.is(news[0]?.length, 3000, 'events are told of all');
 });
 
 test('a Service that is deleted is forgotten', async (t) => {

@@ -1,4 +1,5 @@
 import type {ServerResponse} from 'node:http';
+import {whatIsWrong} from './events.ts';
 import type {Faults} from './faults.ts';
 import type {Target} from './resources.ts';
 import {parseSelectors, type Selector} from './selectors.ts';
@@ -89,7 +90,7 @@ export class Answers {
 		);
 	}
 
-	/** POST to a collection, PUT and DELETE of an object: without the defaults that the real one fills in. */
+	/** POST to a collection, PUT, PATCH and DELETE of an object: without the defaults that the real one fills in. */
 	write(target: Target, method: string, body: string, response: ServerResponse): void {
 		const {resource, namespace} = target;
 		if (method === 'DELETE') {
@@ -98,8 +99,19 @@ export class Answers {
 			return;
 		}
 
+		if (method === 'PATCH') {
+			this.#patch(target, JSON.parse(body), response);
+			return;
+		}
+
 		const given = JSON.parse(body) as KubeJson;
 		const {name} = given.metadata;
+		const invalid = resource.plural === 'events' ? whatIsWrong(given, namespace) : undefined;
+		if (invalid !== undefined) {
+			respond(response, statusOf(422, invalid));
+			return;
+		}
+
 		if (method === 'POST' && this.#store.get(resource, namespace, name) !== undefined) {
 			respond(response, statusOf(409, `${resource.plural} "${name}" already exists`));
 			return;
@@ -108,6 +120,20 @@ export class Answers {
 		this.#store.put({...given, metadata: {...given.metadata, ...(namespace !== undefined && {namespace})}});
 		const stored = this.#store.get(resource, namespace, name);
 		respond(response, stored === undefined ? notFound(target) : named(target, stored), method === 'POST' ? 201 : 200);
+	}
+
+	/** Of a merge patch, only fields that stand at the top: what is given replaces what was there. */
+	#patch(target: Target, patch: object, response: ServerResponse): void {
+		const {resource, namespace, name = ''} = target;
+		const before = this.#store.get(resource, namespace, name);
+		if (before === undefined) {
+			respond(response, notFound(target));
+			return;
+		}
+
+		const after = {...before, ...patch};
+		this.#store.put(after);
+		respond(response, named(target, after));
 	}
 
 	#page(target: Target, query: URLSearchParams): Page | Status {

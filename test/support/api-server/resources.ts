@@ -25,6 +25,13 @@ const resources: readonly Resource[] = [
 		prefix: '/apis/networking.k8s.io/v1',
 		isNamespaced: false,
 	},
+	{
+		plural: 'events',
+		kind: 'Event',
+		apiVersion: 'events.k8s.io/v1',
+		prefix: '/apis/events.k8s.io/v1',
+		isNamespaced: true,
+	},
 ];
 
 /** What a path names: all objects of a resource, those of a namespace, or one object. */
