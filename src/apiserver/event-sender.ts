@@ -74,8 +74,8 @@ export class EventSender {
 
 	/**
 	 * The object's uid, without which `kubectl describe` does not show its events. The world keeps none: events are
-	 * rare, and a list of one object takes no right that this node does not have. A Node is called by its name, as by
-	 * kubelet and kube-proxy. Undefined when it is gone.
+	 * rare, and a list of one object takes no right that this node does not have. A Node is called by its name, as
+	 * kubelet calls it. Undefined when it is gone.
 	 */
 	async #identify(
 		kind: WatchedKind,
