@@ -2,6 +2,7 @@ import {readFileSync} from 'node:fs';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {load} from 'js-yaml';
+import type {NotWhole} from '../../src/control/status.ts';
 import {askLab} from '../lab/ask.ts';
 import {clusterObjects, type MatrixService, matrixDestinations, matrixObjects} from '../lab/matrix.ts';
 import {readScenarios, type Scenario} from '../lab/scenario.ts';
@@ -233,27 +234,57 @@ testCluster(
 	},
 );
 
+/** Addresses that belong to somebody else, and what no proxy can reach: the API server takes them all. */
+function unservable(): readonly KubeManifest[] {
+	const {clusterIP, externalIP} = matrixDestinations(busyOne);
+	const claim = (name: string, address = '', protocol = 'TCP') => ({
+		...{apiVersion: 'v1', kind: 'Service', metadata: {namespace: 'shop', name}},
+		spec: {type: 'ClusterIP', ports: [{port: 80, protocol}], externalIPs: [address]},
+	});
+	const slice = (name: string, addressType: string, address: string) => ({
+		...{apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType},
+		metadata: {namespace: 'shop', name, labels: {'kubernetes.io/service-name': busyOne.name}},
+		...{endpoints: [{addresses: [address], conditions: {ready: false}}], ports: [{name: 'http', port: 80}]},
+	});
+	return [
+		claim('claims-external', externalIP.addresses[0]),
+		claim('claims-cluster', clusterIP.addresses[0]),
+		claim('claims-sctp', '239.1.1.1', 'SCTP'),
+		claim('claims-broadcast', '255.255.255.255'),
+		slice('names', 'FQDN', 'example.com'),
+		slice('multicast', 'IPv4', '239.1.1.1'),
+	];
+}
+
 testCluster(
-	'an object that the API server takes and no proxy can serve is a line in status, and costs no other Service anything',
+	'objects that the API server takes and no proxy can serve are lines in status, and cost no other Service anything',
 	async (t, cluster) => {
 		await underLoad(t, cluster, async (node) => {
-			const [taken = ''] = matrixDestinations(busyOne).externalIP.addresses;
-			await cluster.create('/api/v1/namespaces/shop/services', {
-				...{apiVersion: 'v1', kind: 'Service', metadata: {name: 'claim'}},
-				spec: {ports: [{port: 80}], externalIPs: [taken]},
+			const {pid} = node.daemon;
+			const notWhole = async () =>
+				(JSON.parse(await node.status()) as {readonly notWhole: readonly NotWhole[]}).notWhole
+					.map(({service, what}) => `${service}: ${what}`)
+					.toSorted();
+			await withObjects(cluster, unservable(), async () => {
+				await put(cluster, sign('behind'));
+				await untilTrue(t, 'what came behind them is in force', async () => await node.isInForce('behind'));
+				const {clusterIP, externalIP} = matrixDestinations(busyOne);
+				const rows = [
+					`shop/claims-cluster: ${clusterIP.addresses[0]} TCP 80`,
+					`shop/claims-external: ${externalIP.addresses[0]} TCP 80`,
+				];
+				t.deepEqual(await notWhole(), rows);
+				const table = [...(await node.table())].join('\n');
+				for (const name of ['claims-cluster', 'claims-external', 'claims-sctp', 'claims-broadcast']) {
+					t.true(table.includes(`shop/${name}`), `what can be served of ${name}`);
+				}
+
+				t.is(node.daemon.log.match(/a Service is not served as written/g)?.length, rows.length);
 			});
-			await cluster.create('/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices', {
-				...{apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'FQDN'},
-				metadata: {name: 'names', labels: {'kubernetes.io/service-name': busyOne.name}},
-				...{endpoints: [{addresses: ['example.com']}], ports: [{name: 'http', port: 80}]},
-			});
-			const isNamed = async () => {
-				const {notWhole} = JSON.parse(await node.status());
-				return JSON.stringify(notWhole).includes('shop/claim');
-			};
-			await untilTrue(t, 'the later of two claims on one address is named', isNamed);
-			await cluster.request('DELETE', '/api/v1/namespaces/shop/services/claim');
-			await cluster.request('DELETE', '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/names');
+			await untilTrue(t, 'all is as written', async () => (await notWhole()).length === 0);
+			await remove(cluster, sign('behind'));
+			t.notRegex(node.daemon.log, /"level":"error"/);
+			t.is(node.daemon.pid, pid);
 		});
 	},
 );

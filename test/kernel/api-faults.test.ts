@@ -1,3 +1,6 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {clusterObjects, type MatrixService, matrixObjects} from '../lab/matrix.ts';
@@ -5,6 +8,7 @@ import {apiServerAddress, ServedNode} from '../lab/served-node.ts';
 import {ApiServerDouble} from '../support/api-server/double.ts';
 import {statusOf} from '../support/api-server/status.ts';
 import type {WatchStream} from '../support/api-server/watch-stream.ts';
+import {kubeconfigText} from '../support/watched-api.ts';
 
 /** A daemon that did not follow by then will not. */
 const limitMs = 40_000;
@@ -19,10 +23,21 @@ const service = (index: number): MatrixService => ({
 const busy = [1, 2, 3, 4].map(service);
 
 const double = new ApiServerDouble();
+const directory = mkdtempSync(join(tmpdir(), 'fairlead-api-faults-'));
+const token = join(directory, 'token');
 let node: ServedNode;
+
+function writeKubeconfig(): {readonly kubeconfig: string} {
+	const kubeconfig = join(directory, 'kubeconfig');
+	writeFileSync(kubeconfig, kubeconfigText({server: double.url}, {tokenFile: token}));
+	return {kubeconfig};
+}
+
 test.before(async () => {
 	double.store.put(...clusterObjects(), ...busy.flatMap(matrixObjects));
-	node = await ServedNode.build(() => ({master: double.url}));
+	writeFileSync(token, 'old');
+	double.faults.tokens = new Set(['old']);
+	node = await ServedNode.build(writeKubeconfig);
 	await double.start(apiServerAddress);
 	const flags = {'hostname-override': 'n1', 'cluster-cidr': '10.128.0.0/16,fd00:128::/48'};
 	await node.start(new Map(Object.entries(flags))).ready();
@@ -30,6 +45,7 @@ test.before(async () => {
 test.after.always(async () => {
 	await node.end();
 	await double.kill();
+	rmSync(directory, {recursive: true, force: true});
 });
 
 async function until(what: string, look: () => Promise<boolean>): Promise<void> {
@@ -53,8 +69,10 @@ async function survives(t: ExecutionContext, fault: () => Promise<void>, mend = 
 	const lists = () => double.requests.filter((request) => /[?&]limit=500/.test(request)).length;
 	const [{pid}, before] = [node.daemon, lists()];
 	await node.load(busy);
+	const table = await node.table();
+	t.true(table.size > 100, `${table.size} pieces`);
 	await fault();
-	t.deepEqual(await Promise.all(busy.map(({name}) => node.isInForce(name))), [true, true, true, true]);
+	t.deepEqual([...table.difference(await node.table())], [], 'gone from the kernel');
 	mend();
 	const sign = service(++signs);
 	double.store.put(...matrixObjects(sign));
@@ -71,6 +89,23 @@ async function survives(t: ExecutionContext, fault: () => Promise<void>, mend = 
 async function untilNamed(code: string): Promise<void> {
 	await until(`${code} is named`, async () => (await node.status()).includes(code));
 }
+
+test.serial('an API server that is slow: nothing is removed while a list trickles in, and it is taken', async (t) => {
+	await survives(t, async () => {
+		await node.slow(4000);
+		t.teardown(async () => await node.slow(undefined));
+		const [table, told] = [await node.table(), node.daemon.log.length];
+		const sign = service(++signs);
+		double.cutAll();
+		double.store.put(...matrixObjects(sign));
+		double.store.compact(); // what it has to say next is a list
+		await until('what changed is in force', async () => {
+			t.deepEqual([...table.difference(await node.table())], [], 'gone from the kernel');
+			return await node.isInForce(sign.name);
+		});
+		t.regex(node.daemon.log.slice(told), /are listed anew/);
+	});
+});
 
 test.serial('500s to everybody: they are named, and connections go on', async (t) => {
 	await survives(
@@ -150,5 +185,17 @@ test.serial('an API server that takes connections and says nothing removes nothi
 			double.faults.isSilent = false;
 			double.cutAll();
 		},
+	);
+});
+
+test.serial('a token that is not taken any more is named, and the next one in its file is gone by', async (t) => {
+	await survives(
+		t,
+		async () => {
+			double.faults.tokens = new Set(['new']);
+			double.cutAll();
+			await untilNamed('401 Unauthorized');
+		},
+		() => writeFileSync(token, 'new'),
 	);
 });

@@ -70,6 +70,15 @@ export class ServedNode {
 		return stdout.includes(`shop/${name}:`);
 	}
 
+	/** All that the kernel holds of ours, each piece as text: rules with their handles, elements of maps and sets. */
+	async table(): Promise<ReadonlySet<string>> {
+		const texts = ['ip', 'ip6'].map(async (family) => {
+			const {stdout} = await this.lab.hosts.n1.exec('nft', ['-s', '-a', '-j', 'list', 'table', family, 'fairlead']);
+			return (JSON.parse(stdout) as {readonly nftables: readonly object[]}).nftables.flatMap(piecesOf);
+		});
+		return new Set((await Promise.all(texts)).flat());
+	}
+
 	/** Ends the daemon, and takes its rules away. */
 	async clear(): Promise<void> {
 		await this.daemon.kill('SIGTERM');
@@ -83,6 +92,13 @@ export class ServedNode {
 
 	async mend(): Promise<void> {
 		await ip('link set mgmt up');
+	}
+
+	/** What the API server says comes by so many bytes a second from now on, until `undefined`. */
+	async slow(bytesPerSecond: number | undefined): Promise<void> {
+		const limit = `tbf rate ${bytesPerSecond}bps burst 1600 limit 1000000`;
+		const line = bytesPerSecond === undefined ? 'del dev mgmt root' : `add dev mgmt root ${limit}`;
+		await exec('tc', ['qdisc', ...line.split(' ')]);
 	}
 
 	/** Connections that stay open and new ones at a steady rate, to every address of these Services. */
@@ -126,6 +142,15 @@ function targetsOf(service: MatrixService): Probe[] {
 	return [clusterIP, nodePort, loadBalancerIP].flatMap(({addresses, port}) =>
 		addresses.flatMap((address) => (address === undefined ? [] : [{protocol: 'TCP', address, port}])),
 	);
+}
+
+/** Of a map or set a piece for each element, of all else one. */
+function piecesOf(object: object): string[] {
+	return Object.entries(object).flatMap(([kind, value]: [string, {readonly name: string; readonly elem?: unknown}]) => {
+		const {elem, ...own} = value;
+		const elements = Array.isArray(elem) ? elem.map((each) => `${own.name}: ${JSON.stringify(each)}`) : [];
+		return [`${kind} ${JSON.stringify(own)}`, ...elements];
+	});
 }
 
 async function ip(line: string): Promise<void> {
