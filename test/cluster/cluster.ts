@@ -12,6 +12,8 @@ import {apiServerAddress} from '../lab/served-node.ts';
 import {resourceOf} from '../support/api-server/resources.ts';
 import {Authority} from '../support/certificates.ts';
 import {kubeconfigText} from '../support/watched-api.ts';
+import {auditFiles, auditFlags} from './audit.ts';
+import {testRights} from './rights.ts';
 
 /** Why no API server can be started on this machine; undefined where one can. */
 export const reasonForNone: string | undefined =
@@ -44,14 +46,6 @@ const etcdServer = 'http://127.0.0.1:2379';
 /** An API server is asked again after so long whether it is up. */
 const pollMs = 100;
 
-/** What every user of the daemon may do. Source: reference of what is watched, this room's kinds.ts. */
-const rules = [
-	{apiGroups: [''], resources: ['services', 'nodes'], verbs: ['list', 'watch']},
-	{apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch']},
-	{apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list', 'watch']},
-	{apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update']},
-];
-
 /** A kube-apiserver and its etcd, with all that they need, in a directory of their own. */
 export class Cluster {
 	readonly server = server;
@@ -62,29 +56,19 @@ export class Cluster {
 	#etcd: ChildProcess | undefined;
 	#apiServer: ChildProcess | undefined;
 
-	/** Both are up, the user `fairlead` may read what it watches, and the namespace `shop` exists. */
+	/**
+	 * Both are up, the user `fairlead` and the account `shop/fairlead` may do what the manifests say, and the namespace
+	 * `shop` exists.
+	 */
 	static async start(): Promise<Cluster> {
 		const cluster = new Cluster();
 		cluster.#writeFiles();
 		await cluster.startEtcd();
 		await cluster.startApiServer();
-		const rbac = {apiVersion: 'rbac.authorization.k8s.io/v1'};
-		await cluster.create('/apis/rbac.authorization.k8s.io/v1/clusterroles', {
-			...rbac,
-			kind: 'ClusterRole',
-			metadata: {name: 'fairlead'},
-			rules,
-		});
-		await cluster.create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-			...rbac,
-			kind: 'ClusterRoleBinding',
-			metadata: {name: 'fairlead'},
-			roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'fairlead'},
-			subjects: [
-				{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'fairlead'},
-				{kind: 'ServiceAccount', name: 'fairlead', namespace: 'kube-system'},
-			],
-		});
+		for (const [path, object] of testRights()) {
+			await cluster.create(path, object);
+		}
+
 		await cluster.create('/api/v1/namespaces', {kind: 'Namespace', apiVersion: 'v1', metadata: {name: 'shop'}});
 		return cluster;
 	}
@@ -97,6 +81,12 @@ export class Cluster {
 		const cluster = {server, 'certificate-authority': join(this.directory, 'ca.crt')};
 		writeFileSync(path, kubeconfigText(cluster, credentials));
 		return path;
+	}
+
+	/** A kubeconfig of its own that goes by an administrator's certificate. */
+	writeAdminKubeconfig(): string {
+		const {cert, key} = this.#admin;
+		return this.writeKubeconfig({'client-certificate-data': base64(cert), 'client-key-data': base64(key)});
 	}
 
 	/** What the API server answers to an administrator. */
@@ -147,6 +137,11 @@ export class Cluster {
 		}
 	}
 
+	/** The API server makes those of its own soon after it is up. */
+	async untilNamespace(name: string): Promise<void> {
+		await until(async () => (await this.request('GET', `/api/v1/namespaces/${name}`)).status === 200);
+	}
+
 	async delete(manifest: KubeManifest): Promise<void> {
 		await this.request('DELETE', `${collectionOf(manifest)}/${manifest.metadata.name}`);
 	}
@@ -183,6 +178,8 @@ export class Cluster {
 			`--service-account-key-file=${file('accounts.pub')}`,
 			`--service-account-signing-key-file=${file('accounts.key')}`,
 			'--authorization-mode=RBAC',
+			'--allow-privileged=true', // as kubeadm starts it
+			...auditFlags(this.directory),
 			...more,
 		]);
 		await this.#untilUp(this.#apiServer, 'kube-apiserver', async () => {
@@ -235,6 +232,7 @@ export class Cluster {
 		const accounts = generateKeyPairSync('rsa', {modulusLength: 2048});
 		const {cert, key} = this.authority.issueServer('127.0.0.1', '127.0.0.2', apiServerAddress);
 		const files = {
+			...auditFiles,
 			'ca.crt': this.authority.identity.cert,
 			'server.crt': cert,
 			'server.key': key,
@@ -263,6 +261,13 @@ export class Cluster {
 
 			await setTimeout(pollMs);
 		}
+	}
+}
+
+/** Asks again and again; who gives up is the test's time limit. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+	while (!(await holds())) {
+		await setTimeout(pollMs);
 	}
 }
 

@@ -1,13 +1,12 @@
-import {readFileSync} from 'node:fs';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {load} from 'js-yaml';
 import type {NotWhole} from '../../src/control/status.ts';
 import {askLab} from '../lab/ask.ts';
 import {clusterObjects, type MatrixService, matrixDestinations, matrixObjects} from '../lab/matrix.ts';
 import {readScenarios, type Scenario} from '../lab/scenario.ts';
 import {apiServerAddress, ServedNode} from '../lab/served-node.ts';
 import type {Cluster, KubeManifest} from './cluster.ts';
+import {creatable, objectsOf, withObjects} from './objects.ts';
 import {withCluster} from './with-cluster.ts';
 
 /** After so long the difference is shown. */
@@ -47,40 +46,6 @@ async function untilNothing(look: () => Promise<readonly string[]>): Promise<rea
 
 async function untilTrue(t: ExecutionContext, what: string, look: () => Promise<boolean>): Promise<void> {
 	t.deepEqual(await untilNothing(async () => ((await look()) ? [] : [what])), []);
-}
-
-/** The API server makes the ServiceCIDR by itself, and takes no ExternalName with the fields of other types. */
-function creatable(items: readonly KubeManifest[]): readonly KubeManifest[] {
-	return items.filter(({kind, spec}) => kind !== 'ServiceCIDR' && spec?.type !== 'ExternalName');
-}
-
-/** One group after the other: the API server says itself when an object was created, to the second. */
-function byAge(items: readonly KubeManifest[]): readonly (readonly KubeManifest[])[] {
-	const groups = Map.groupBy(items, ({metadata}) => Date.parse(metadata.creationTimestamp ?? ''));
-	return [...groups].toSorted(([a], [b]) => a - b).map(([, group]) => group);
-}
-
-/** With these objects there, and gone when `during` is over. */
-async function withObjects(
-	cluster: Cluster,
-	items: readonly KubeManifest[],
-	during: () => Promise<void>,
-): Promise<void> {
-	try {
-		for (const [index, group] of byAge(items).entries()) {
-			await setTimeout(index === 0 ? 0 : 1000 - (Date.now() % 1000));
-			await Promise.all(group.map(async (item) => await cluster.createWithStatus(item)));
-		}
-
-		await during();
-	} finally {
-		await Promise.all(items.map(async (item) => await cluster.delete(item)));
-	}
-}
-
-function objectsOf({objectsPath}: Scenario): readonly KubeManifest[] {
-	const {items} = load(readFileSync(objectsPath, 'utf8')) as {readonly items: readonly KubeManifest[]};
-	return creatable(items);
 }
 
 const scenarios = readScenarios();

@@ -1,19 +1,14 @@
-import {execFile} from 'node:child_process';
-import {writeFileSync} from 'node:fs';
-import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import {promisify} from 'node:util';
 import test from 'ava';
 import type {Happening} from '../../src/apiserver/event.ts';
 import {EventRecorder} from '../../src/apiserver/event-recorder.ts';
 import {systemClock} from '../../src/daemon/clock.ts';
 import {serviceJson} from '../support/manifests.ts';
-import {kubeconfigText} from '../support/watched-api.ts';
 import type {Cluster} from './cluster.ts';
+import {Kubectl} from './kubectl.ts';
 import {withCluster} from './with-cluster.ts';
 
 const testCluster = withCluster(test);
-const run = promisify(execFile);
 
 /** After so long what is not there is shown. */
 const limitMs = 60_000;
@@ -25,13 +20,7 @@ const taken: Happening = {
 
 /** What an administrator reads. */
 async function kubectl(cluster: Cluster, ...words: readonly string[]): Promise<string> {
-	const {cert, key} = cluster.authority.issueClient('admin', 'system:masters');
-	const [certificate, secret] = [cert, key].map((text) => Buffer.from(text).toString('base64'));
-	const path = join(cluster.directory, 'admin-kubeconfig');
-	const server = {server: cluster.server, 'certificate-authority': join(cluster.directory, 'ca.crt')};
-	writeFileSync(path, kubeconfigText(server, {'client-certificate-data': certificate, 'client-key-data': secret}));
-	const program = join(process.env['KUBEBUILDER_ASSETS'] ?? '', 'kubectl');
-	return (await run(program, ['--kubeconfig', path, ...words])).stdout;
+	return (await new Kubectl(cluster).run(...words)).stdout;
 }
 
 testCluster(

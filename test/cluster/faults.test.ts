@@ -114,7 +114,7 @@ testCluster(
 	'a token that is taken back: its file is read again, and all goes on with the new one',
 	async (t, cluster) => {
 		const token = join(cluster.directory, 'token');
-		const accounts = '/api/v1/namespaces/kube-system/serviceaccounts';
+		const accounts = '/api/v1/namespaces/shop/serviceaccounts';
 		const renew = async () => {
 			await cluster.create(accounts, {metadata: {name: 'fairlead'}});
 			const {body} = await cluster.request('POST', `${accounts}/fairlead/token`, {spec: {expirationSeconds: 600}});

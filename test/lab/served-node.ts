@@ -16,6 +16,14 @@ const nodeAddress = '172.30.0.2';
 const connections = 300;
 const newPerSecond = 210;
 
+/** The link between this process's namespace and a node. */
+export async function linkApiServer(node: Host): Promise<void> {
+	await ip(`link add mgmt type veth peer name mgmt0 netns ${node.pid}`);
+	await ip(`address add ${apiServerAddress}/30 dev mgmt`);
+	await ip('link set mgmt up');
+	await node.ask('ip', [`address add ${nodeAddress}/30 dev mgmt0`, 'link set mgmt0 up']);
+}
+
 /** The lab's node n1 with a real daemon that follows an API server in this process's namespace. */
 export class ServedNode {
 	readonly lab: Lab;
@@ -31,10 +39,7 @@ export class ServedNode {
 	/** @param apiFlags flags by which a daemon finds the API server, asked for each that is started */
 	static async build(apiFlags: () => Readonly<Record<string, string>>): Promise<ServedNode> {
 		const lab = await buildLab();
-		await ip(`link add mgmt type veth peer name mgmt0 netns ${lab.hosts.n1.pid}`);
-		await ip(`address add ${apiServerAddress}/30 dev mgmt`);
-		await ip('link set mgmt up');
-		await lab.hosts.n1.ask('ip', [`address add ${nodeAddress}/30 dev mgmt0`, 'link set mgmt0 up']);
+		await linkApiServer(lab.hosts.n1);
 		return new ServedNode(lab, apiFlags);
 	}
 
