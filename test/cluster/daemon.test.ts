@@ -10,7 +10,7 @@ import {creatable, objectsOf, withObjects} from './objects.ts';
 import {withCluster} from './with-cluster.ts';
 
 /** After so long the difference is shown. */
-const limitMs = 20_000;
+const limitMs = 60_000;
 /** A look at the node that failed is repeated after so long. */
 const againMs = 100;
 
@@ -55,7 +55,7 @@ const isUsual = ({flags}: Scenario) => JSON.stringify([...flags]) === JSON.strin
 testCluster(
 	`${scenarios.filter(isUsual).length} scenarios come and go under one daemon that follows an API server: packets go where their tables say`,
 	async (t, cluster) => {
-		t.timeout(180_000);
+		t.timeout(300_000);
 		const node = await nodeOf(cluster);
 		await node.start(usual).ready();
 		for (const scenario of scenarios.filter(isUsual)) {
@@ -72,7 +72,7 @@ testCluster(
 testCluster(
 	`${scenarios.filter((each) => !isUsual(each)).length} scenarios with flags of their own, each by a daemon that finds its objects there`,
 	async (t, cluster) => {
-		t.timeout(180_000);
+		t.timeout(300_000);
 		const node = await nodeOf(cluster);
 		for (const scenario of scenarios.filter((each) => !isUsual(each))) {
 			await withObjects(cluster, objectsOf(scenario), async () => {
@@ -113,7 +113,7 @@ async function underLoad(
 	cluster: Cluster,
 	during: (node: ServedNode) => Promise<void>,
 ): Promise<void> {
-	t.timeout(180_000);
+	t.timeout(300_000);
 	const node = await nodeOf(cluster);
 	const objects = [...clusterObjects(), ...busy.flatMap(matrixObjects)] as unknown as readonly KubeManifest[];
 	await withObjects(cluster, creatable(objects), async () => {
