@@ -85,7 +85,7 @@ test.serial(
 		await node.pause(500);
 		t.deepEqual(await node.wrongAnswers(), [], 'while it is gone');
 		await node.folder.show(async () => await node.rearrange());
-		await node.daemon.printed(() => node.daemon.log.includes('a problem of an object file is mended'));
+		await node.daemon.printed(() => node.daemon.log.includes('a problem is mended'));
 		await node.pause(1000);
 		t.deepEqual(await node.failures(), [], 'when it came back');
 		await node.pause(300);
