@@ -22,12 +22,6 @@ export type Surroundings = {
 	readonly turns: Turns;
 };
 
-/**
- * How far a kind is known: not yet; all of it; or not, and for a reason that will not pass by itself (an API that the
- * server does not have, one that we may not read).
- */
-export type Standing = 'unread' | 'read' | 'absent' | 'forbidden';
-
 /** Objects on one page of a list. The API server has a page in memory, we never do. As client-go. */
 const pageLimit = 500;
 
@@ -46,6 +40,8 @@ export class Reflector {
 	readonly #progress: Progress;
 	readonly #backoff: Backoff;
 	#hindrance: 'absent' | 'forbidden' | undefined;
+	/** When the last round that was forbidden began. */
+	#forbiddenAt = 0;
 	#listBy: 'stream' | 'pages' | 'whole' = 'stream';
 	/** Whether a byte came of the last watch. */
 	#wasHeard = false;
@@ -58,8 +54,21 @@ export class Reflector {
 		this.#backoff = new Backoff(around.clock);
 	}
 
-	get standing(): Standing {
-		return this.#hindrance ?? (this.#progress.wasRead ? 'read' : 'unread');
+	/** Whether nothing can be served before all of the kind was told. */
+	get isAwaited(): boolean {
+		return this.#kind.isNeeded && !this.#progress.wasRead;
+	}
+
+	/**
+	 * Whether there is nothing to wait for. An API server that is just starting forbids everything to everybody until it
+	 * has read the roles: only what it forbids once all that is needed was read, at `neededAt`, is forbidden by them.
+	 */
+	isSettled(neededAt: number): boolean {
+		if (this.#hindrance === 'forbidden') {
+			return this.#forbiddenAt > neededAt;
+		}
+
+		return this.#hindrance === 'absent' || this.#progress.wasRead;
 	}
 
 	/** Whether everything that exists is in force, in its latest version or the last good one. */
@@ -69,7 +78,7 @@ export class Reflector {
 
 	/**
 	 * What happens to the objects of this kind, until the signal; never throws. An empty batch says that
-	 * {@link standing} or {@link isComplete} may have changed.
+	 * {@link isSettled} or {@link isComplete} may have changed.
 	 */
 	async *follow(signal: AbortSignal): AsyncGenerator<readonly Change[]> {
 		const {clock} = this.#around;
@@ -81,7 +90,9 @@ export class Reflector {
 			if (!isOver()) {
 				const round = {isUnread: this.#progress.version === undefined, isStream, wasHeard: this.#wasHeard, watchMs};
 				const livedMs = clock.now() - began;
-				const waitMs = this.#settle(judge(this.#kind, ending, {...round, livedMs}), livedMs, watchMs);
+				const verdict = judge(this.#kind, ending, {...round, livedMs});
+				this.#forbiddenAt = verdict.standing === 'forbidden' ? began : this.#forbiddenAt;
+				const waitMs = this.#settle(verdict, livedMs, watchMs);
 				yield nothing;
 				await pause(clock, waitMs, signal);
 			}

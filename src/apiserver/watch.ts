@@ -38,6 +38,7 @@ export async function* watchApiServer(
 	};
 	const reflectors = watchedKinds(options.nodeName).map((kind) => new Reflector(kind, around));
 	const end = AbortSignal.any([signal, left.signal]);
+	let neededAt: number | undefined;
 	let synced: (Change & {readonly verb: 'synced'}) | undefined;
 	try {
 		for await (const changes of merge(reflectors.map((reflector) => reflector.follow(end)))) {
@@ -45,7 +46,9 @@ export async function* watchApiServer(
 				yield changes;
 			}
 
-			const isSettled = reflectors.every(({standing}) => standing !== 'unread');
+			neededAt ??= reflectors.some(({isAwaited}) => isAwaited) ? undefined : clock.now();
+			const since = neededAt;
+			const isSettled = since !== undefined && reflectors.every((reflector) => reflector.isSettled(since));
 			const complete = reflectors.every(({isComplete}) => isComplete);
 			if (isSettled && (synced === undefined || (complete && !synced.complete))) {
 				synced = {verb: 'synced', source: 'apiserver', complete};

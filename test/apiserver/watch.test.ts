@@ -1,4 +1,5 @@
 import test from 'ava';
+import {thisNode} from '../support/builders.ts';
 import {nodeJson, serviceJson, sliceJson} from '../support/manifests.ts';
 import {startDouble, WatchedApi} from '../support/watched-api.ts';
 
@@ -109,13 +110,42 @@ test('without the right to read ServiceCIDRs Services are served, and what is th
 	double.faults.forbidden = new Set(['servicecidrs']);
 	double.store.put(web);
 	const api = WatchedApi.of(t, double);
-	await api.until(() => api.complete === false);
-	t.true(api.inForce.has('Service shop/web'));
+	await api.untilInForce('Service shop/web');
+	t.is(api.complete, undefined);
+	await api.untilRetried(() => api.complete === false);
 	t.regex([...api.problems][0]?.message ?? '', /ServiceCIDRs: 403 Forbidden \(servicecidrs is forbidden/);
 	double.faults.forbidden = new Set();
-	await api.clock.expire(500);
-	await api.untilSynced();
+	await api.untilRetried(() => api.complete === true);
 	t.is(api.problems.size, 0);
+});
+
+test('an API server that forbids everything until it has read the roles is waited for: nothing is known without the Node', async (t) => {
+	const double = await startDouble(t);
+	double.faults.forbidden = new Set(['services', 'endpointslices', 'nodes', 'servicecidrs']);
+	double.store.put(web);
+	double.store.put(nodeJson());
+	const api = WatchedApi.of(t, double);
+	await api.clock.untilSet(4);
+	double.faults.forbidden = new Set(['nodes', 'servicecidrs']); // it forbade these before it had read the roles
+	await api.clock.expire(500);
+	await api.untilInForce('Service shop/web');
+	t.is(api.complete, undefined);
+	double.faults.forbidden = new Set();
+	await api.untilRetried(() => api.complete === true);
+	t.is(api.told.filter((word) => word.startsWith('synced')).length, 1);
+	t.true(api.inForce.has(`Node ${thisNode}`));
+});
+
+test('a Node that is forbidden once it was known stays known', async (t) => {
+	const double = await startDouble(t);
+	double.store.put(nodeJson());
+	const api = WatchedApi.of(t, double);
+	await api.untilSynced();
+	await double.untilWatched('nodes');
+	double.faults.forbidden = new Set(['nodes']);
+	double.watchOf('nodes').end();
+	await api.untilRetried(() => api.problems.size === 1);
+	t.true(api.inForce.has(`Node ${thisNode}`));
 });
 
 test('without the right to read Services nothing is said to be known', async (t) => {
