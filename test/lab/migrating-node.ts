@@ -13,7 +13,11 @@ const newPerSecond = 500;
 const clusterCidrs: Readonly<Record<Family, string>> = {IPv4: '10.128.0.0/16', IPv6: 'fd00:128::/48'};
 const serviceCidrs: Readonly<Record<Family, string>> = {IPv4: '10.96.0.0/16', IPv6: 'fd00:96::/112'};
 
-const ports = {'net.ipv4.ip_local_port_range': '1024 19999'} as const;
+/** Clients may have all these ports but those that the daemon listens on: a closed connection still holds its own. */
+const ports = {
+	'net.ipv4.ip_local_port_range': '1024 19999',
+	'net.ipv4.ip_local_reserved_ports': '10249,10256',
+} as const;
 
 /** Services under load: each client is always answered, whatever the policy. */
 export const busy: readonly MatrixService[] = [
