@@ -11,6 +11,7 @@ const ceilingMs = 30_000;
 export class Backoff {
 	readonly #clock: Clock;
 	#failures = 0;
+	#lastMs = 0;
 
 	constructor(clock: Clock) {
 		this.#clock = clock;
@@ -20,7 +21,13 @@ export class Backoff {
 	next(retryAfterMs = 0): number {
 		const whole = Math.min(ceilingMs, firstMs * 2 ** Math.min(this.#failures, 30));
 		this.#failures++;
-		return Math.max(whole * (0.5 + this.#clock.random() / 2), retryAfterMs * (1 + this.#clock.random() / 2));
+		this.#lastMs = Math.max(whole * (0.5 + this.#clock.random() / 2), retryAfterMs * (1 + this.#clock.random() / 2));
+		return this.#lastMs;
+	}
+
+	/** The last wait that was asked for. Milliseconds. */
+	get lastMs(): number {
+		return this.#lastMs;
 	}
 
 	/** After a success: the next failure waits the shortest time again. */

@@ -28,7 +28,7 @@ const pageLimit = 500;
 /** As client-go: watches end after 5 to 10 minutes, by chance, so that their renewals spread over time. */
 const minWatchSeconds = 300;
 
-/** A round that lived for so long was no failure, however it ended. */
+/** A round that lived for so long was no failure, however it ended; nor was a watch that lived longer than the wait for it. */
 const steadyMs = 30_000;
 
 const nothing: readonly Change[] = [];
@@ -260,7 +260,7 @@ export class Reflector {
 			this.#around.problems.set(this.#connection, problem);
 		}
 
-		if (livedMs >= steadyMs) {
+		if (livedMs >= steadyMs || (this.#wasHeard && livedMs > this.#backoff.lastMs)) {
 			this.#backoff.reset();
 		}
 

@@ -161,6 +161,29 @@ test('without the right to read Services nothing is said to be known', async (t)
 	t.true(api.inForce.has('Service shop/web'));
 });
 
+test('watches that live longer than the wait for them are waited for no longer each time; those that end at once are', async (t) => {
+	const double = await startDouble(t);
+	double.store.put(nodeJson());
+	const api = WatchedApi.of(t, double);
+	await api.untilSynced();
+	for (let round = 0; round < 3; round++) {
+		await double.untilWatched('nodes');
+		double.store.put(nodeJson({}, {}, {round: String(round)}));
+		await api.untilInForce(`Node ${thisNode}`);
+		api.clock.elapse(5000);
+		double.watchOf('nodes').end();
+		await api.clock.expire(500);
+	}
+
+	for (const delayMs of [1000, 2000]) {
+		await double.untilWatched('nodes');
+		double.watchOf('nodes').end();
+		await api.clock.expire(delayMs);
+	}
+
+	t.deepEqual(api.reports, []);
+});
+
 test('a watch that ends in its time goes on at once from where it was, and nothing is told twice', async (t) => {
 	const double = await startDouble(t);
 	double.store.put(web);
