@@ -2,11 +2,14 @@
 # To pin the base: --build-arg NODE_IMAGE=docker.io/library/node@sha256:…
 ARG NODE_IMAGE=docker.io/library/node:24.21.0-trixie-slim
 
-# The native addon. The compiler stays in this stage; Node's own headers are in the base image.
+# The native addon, and the program that container runtimes call for each pod. The compiler stays in this stage; Node's
+# own headers are in the base image.
 FROM ${NODE_IMAGE} AS native
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /opt/fairlead
+COPY package.json ./
 COPY scripts/build scripts/build
+COPY cni-bin cni-bin
 COPY src src
 RUN NODE_HEADERS=/usr/local/include/node scripts/build
 

@@ -1,5 +1,6 @@
 import {Command, InvalidArgumentError} from 'commander';
 import {benchApi} from './bench/api.ts';
+import {benchCni} from './bench/cni.ts';
 import {benchConnect} from './bench/connect.ts';
 import {benchFiles} from './bench/files.ts';
 import {benchFlows} from './bench/flows.ts';
@@ -74,4 +75,13 @@ program
 	.option('--peer <path>', 'a kube-proxy, which is then measured too, by a 25th of the changes')
 	.option('--json', 'print one object a proxy')
 	.action(benchApi);
+program
+	.command('cni')
+	.description('pods attached and detached, one after the other and all at once, beside the reference plugins')
+	.option('--pods <number>', 'pods, one after the other', Number, 250)
+	.option('--burst <number>', 'pods at once', Number, 100)
+	.option('--runs <number>', 'runs of each plugin; the numbers are their medians', Number, 5)
+	.option('--peers <folder>', 'where the reference plugins are (Debian: containernetworking-plugins)', '/usr/lib/cni')
+	.option('--json', 'print one object: the numbers of the routed mode, those of the others by their names')
+	.action(benchCni);
 await program.parseAsync();

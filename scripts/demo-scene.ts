@@ -11,10 +11,15 @@ const objectsFolder = join(import.meta.dirname, 'demo-objects');
 /** What the demo plays in: the cluster, the folder that the daemon watches, and the daemon of the moment. */
 export type Scene = {readonly story: Story; readonly lab: Lab; readonly folder: string; daemon: Daemon};
 
+/** Where the daemon keeps what it needs again when it is started again. */
+export function stateDir(folder: string): string {
+	return join(folder, 'state');
+}
+
 /** A real `fairlead run` on n1. */
 export function startDaemon(lab: Lab, folder: string): Daemon {
 	const cluster = ['--hostname-override', 'n1', '--cluster-cidr', '10.128.0.0/16,fd00:128::/48'];
-	const flags = ['--objects', join(folder, 'objects'), '--state-dir', join(folder, 'state')];
+	const flags = ['--objects', join(folder, 'objects'), '--state-dir', stateDir(folder)];
 	return new Daemon(lab.hosts.n1, [...flags, ...cluster]);
 }
 

@@ -6,7 +6,8 @@ import {addresses} from '../test/lab/addresses.ts';
 import {runFairlead} from '../test/lab/daemon.ts';
 import {buildLab, type Lab} from '../test/lab/topology.ts';
 import {deleteUnderLoad, killUnderLoad} from './demo-faults.ts';
-import {putObjects, type Scene, startDaemon} from './demo-scene.ts';
+import {attachPods, detachPods} from './demo-pods.ts';
+import {putObjects, type Scene, startDaemon, stateDir} from './demo-scene.ts';
 import {addEndpoint, askAround, moveFlows, removeEndpoint, stayWithOne} from './demo-services.ts';
 import {Story} from './demo-story.ts';
 import {count, printCounts} from './demo-traffic.ts';
@@ -18,8 +19,8 @@ function printCluster(): void {
 	story.table([
 		['host', 'IPv4', 'IPv6', ''],
 		line('n1', 'the node; fairlead runs here'),
-		line('a', 'pod of n1'),
-		line('b', 'pod of n1'),
+		line('a', 'pod of n1, without a network yet'),
+		line('b', 'pod of n1, likewise'),
 		line('n2', 'another node'),
 		line('c', 'pod of n2'),
 		line('out', 'outside the cluster'),
@@ -48,7 +49,7 @@ async function start(lab: Lab, folder: string): Promise<Scene> {
 
 async function showStatus({lab, folder}: Scene): Promise<void> {
 	story.step('fairlead status');
-	const text = await runFairlead(lab.hosts.n1, ['status', '--state-dir', join(folder, 'state')]);
+	const text = await runFairlead(lab.hosts.n1, ['status', '--state-dir', stateDir(folder)]);
 	story.say(text.trimEnd().replaceAll(/^/gm, '   '));
 }
 
@@ -63,13 +64,14 @@ async function cleanUp({lab, daemon}: Scene): Promise<void> {
 }
 
 async function tell(): Promise<void> {
-	story.say('Fairlead: Services on one node. Everything below happens in network namespaces of its own.');
+	story.say('Fairlead: pods and Services on one node. Everything below happens in network namespaces of its own.');
 	story.step('A small cluster');
-	const lab = await buildLab();
+	const lab = await buildLab('bare');
 	const folder = await mkdtemp(join(tmpdir(), 'fairlead-demo-'));
 	try {
 		printCluster();
 		const scene = await start(lab, folder);
+		await attachPods(scene);
 		await askAround(scene);
 		await stayWithOne(scene);
 		await addEndpoint(scene);
@@ -78,6 +80,7 @@ async function tell(): Promise<void> {
 		await killUnderLoad(scene);
 		await deleteUnderLoad(scene);
 		await showStatus(scene);
+		await detachPods(scene);
 		await cleanUp(scene);
 	} finally {
 		await lab.end();

@@ -67,6 +67,27 @@ const hints = {
 	// dataplane
 	NFT_UNKNOWN:
 		'The table holds something that Fairlead did not write. `nft list table ip fairlead` shows it; a sync removes it.',
+	// cni
+	CNI_VERSION:
+		'Set `cniVersion` of the network configuration to 0.3.1, 0.4.0, 1.0.0 or 1.1.0; CHECK needs 0.4.0, GC and STATUS 1.1.0.',
+	CNI_ENVIRONMENT:
+		'The container runtime sets these variables; the CNI specification, section 2, says what each holds.',
+	CNI_DECODE: 'The network configuration comes on stdin as one JSON object. Check the files of /etc/cni/net.d.',
+	CNI_CONFIG:
+		'Mend the field of the network configuration in /etc/cni/net.d; src/cni/README.md lists what it may hold.',
+	CNI_NETNS: 'The container ended meanwhile, or its runtime named another path. `lsns -t net` shows what exists.',
+	CNI_BUSY: 'The runtime asks again. If it goes on, `fairlead status` and the log of the daemon say what it waits for.',
+	CNI_NOT_READY: '`fairlead status` says what is awaited; without podCIDRs of this Node no pod can get an address.',
+	CNI_LIMITED: '`fairlead status` says what is not in force; pods that run may be without Services meanwhile.',
+	CNI_FULL: '`fairlead ipam list` shows who holds the addresses; a Node with more or wider podCIDRs has more.',
+	CNI_ADDRESS: 'Ask for an address of this node that is free; `fairlead ipam list` shows who holds which.',
+	CNI_HOST_PORT: 'Two pods of one node cannot have the same host port, protocol and address. Remove or change one.',
+	CNI_INTERFACE: 'Another plugin, or an earlier call, made it. Remove it, or give this network another interface name.',
+	CNI_ATTACHED: 'The runtime has to call DEL before it calls ADD again for the same container and interface.',
+	CNI_CHECK: 'Something changed the pod’s network since it was attached. Deleting the pod has it made anew.',
+	CNI_KERNEL: 'The details hold the errno and the kernel’s own words; `dmesg` may say more.',
+	CNI_JOURNAL: 'Make room in the state directory, or mend its permissions; until then no pod can be attached.',
+	CNI_INSTALL: 'Check that the folder exists and can be written; in a Pod, that it is mounted from the host.',
 	// control
 	CONTROL_NO_DAEMON:
 		'Start it with `fairlead run`, or name the --state-dir that it was started with; `ss -lxp | grep @fairlead` shows whether one runs.',

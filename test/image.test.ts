@@ -50,6 +50,17 @@ test('the compiler is in one stage, and not in the image', (t) => {
 	t.deepEqual(said(image, 'RUN'), ['ln -s /opt/fairlead/src/cli/fairlead.js /usr/local/bin/fairlead']);
 });
 
+test('both native programs are built in that stage, from all that they are made of, and are in the image', (t) => {
+	const native = stages.find(({name}) => name === 'native') ?? image;
+	const sources = copiesOf(native).flatMap((copy) => copy.sources);
+	t.deepEqual(sources.toSorted(), ['cni-bin', 'package.json', 'scripts/build', 'src']);
+	t.deepEqual(said(native, 'RUN').at(-1), 'NODE_HEADERS=/usr/local/include/node scripts/build');
+	t.true(copiesOf(image).some(({from, sources: built}) => from === 'native' && built.join() === '/opt/fairlead/build'));
+	for (const path of ['build/fairlead.node', 'build/fairlead-cni']) {
+		t.true(read('scripts/build').includes(`build ${path} `), path);
+	}
+});
+
 test('process 1 of a container is the program, without a shell or npm before it that keeps a SIGTERM', (t) => {
 	t.deepEqual(
 		said(image, 'ENTRYPOINT').map((line) => JSON.parse(line)),

@@ -2,7 +2,13 @@ import {Argument, Command} from 'commander';
 import type {Terminal} from './terminal.ts';
 
 /** One command as completion sees it: the words that may follow it. */
-type Words = {readonly name: string; readonly describe: string; readonly flags: readonly string[]};
+type Words = {
+	readonly name: string;
+	readonly describe: string;
+	readonly flags: readonly string[];
+	/** What else: its commands, and what its argument may be. */
+	readonly words: readonly string[];
+};
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
@@ -27,9 +33,11 @@ Examples:
 }
 
 function wordsOf(command: Command): Words {
-	const visible = command.createHelp().visibleOptions(command);
-	const flags = visible.flatMap(({long}) => (long === undefined ? [] : [long]));
-	return {name: command.name(), describe: command.description(), flags};
+	const visible = [command, ...command.commands].flatMap((each) => each.createHelp().visibleOptions(each));
+	const flags = [...new Set(visible.flatMap(({long}) => (long === undefined ? [] : [long])))];
+	const choices = command.registeredArguments.flatMap(({argChoices = []}) => argChoices);
+	const words = [...command.commands.map((each) => each.name()), ...choices];
+	return {name: command.name(), describe: command.description(), flags, words};
 }
 
 function printCompletion(shell: Shell, commands: readonly Words[]): string {
@@ -44,7 +52,7 @@ function printCompletion(shell: Shell, commands: readonly Words[]): string {
 }
 
 function bash(commands: readonly Words[]): string {
-	const cases = commands.map(({name, flags}) => `    ${name}) words="${wordsAfter(name, flags)}" ;;`);
+	const cases = commands.map(({name, flags, words}) => `    ${name}) words="${[...flags, ...words].join(' ')}" ;;`);
 	return `_fairlead() {
   local words word="\${COMP_WORDS[COMP_CWORD]}"
   case "$COMP_CWORD:\${COMP_WORDS[1]}" in
@@ -64,7 +72,9 @@ complete -o filenames -F _fairlead fairlead
 }
 
 function zsh(commands: readonly Words[]): string {
-	const cases = commands.map(({name, flags}) => `    ${name}) compadd -- ${wordsAfter(name, flags)}; _files ;;`);
+	const cases = commands.map(
+		({name, flags, words}) => `    ${name}) compadd -- ${[...flags, ...words].join(' ')}; _files ;;`,
+	);
 	return `#compdef fairlead
 _fairlead() {
   if (( CURRENT == 2 )); then
@@ -83,16 +93,12 @@ compdef _fairlead fairlead
 }
 
 function fish(commands: readonly Words[]): string {
-	const lines = commands.flatMap(({name, describe, flags}) => [
+	const lines = commands.flatMap(({name, describe, flags, words}) => [
 		`complete -c fairlead -n __fish_use_subcommand -f -a ${name} -d '${describe.replaceAll("'", String.raw`\'`)}'`,
 		...flags.map((flag) => `complete -c fairlead -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}`),
-		...(name === 'completion'
-			? [`complete -c fairlead -n '__fish_seen_subcommand_from completion' -f -a '${shells.join(' ')}'`]
+		...(words.length > 0
+			? [`complete -c fairlead -n '__fish_seen_subcommand_from ${name}' -f -a '${words.join(' ')}'`]
 			: []),
 	]);
 	return `${lines.join('\n')}\n`;
-}
-
-function wordsAfter(name: string, flags: readonly string[]): string {
-	return [...flags, ...(name === 'completion' ? shells : [])].join(' ');
 }

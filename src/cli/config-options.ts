@@ -39,9 +39,9 @@ export function configOption(): Option {
 
 function settingOption({flag, short, takes, group, describe, default: preset}: Setting): Option {
 	const name = short === undefined ? `--${flag}` : `-${short}, --${flag}`;
-	const says = preset === undefined || takes === undefined ? describe : `${describe} (default: ${preset})`;
+	const says = preset === undefined || preset === 'false' ? describe : `${describe} (default: ${preset})`;
 	const option = new Option(`${name} ${takes === undefined ? '[true|false]' : `<${takes}>`}`, says);
-	return option.helpGroup(`${group}:`).argParser(flag === 'nodeport-addresses' ? joinList : String);
+	return option.helpGroup(`${group}:`).argParser(takes === 'list' ? joinList : String);
 }
 
 /** A list may be given in parts: `--nodeport-addresses primary --nodeport-addresses 192.0.2.0/24`. */

@@ -1,4 +1,5 @@
 import {Command} from 'commander';
+import type {Config} from '../config/config.ts';
 import type {SysctlOutcome} from '../node/sysctls.ts';
 import {addConfigOptions, readConfig} from './config-options.ts';
 import {printFailure} from './failure.ts';
@@ -12,7 +13,7 @@ type InitFlags = {readonly output: Form};
 export function initCommand(terminal: Terminal): Command {
 	const command = new Command('init')
 		.description(
-			'Set the connection tracking of the kernel as wanted, once: what `fairlead run` may lack the rights for.',
+			'Set the connection tracking of the kernel as wanted, and forwarding for pods, once: what `fairlead run` may lack the rights for.',
 		)
 		.usage('[flags]')
 		.helpOption('-h, --help', 'print this help')
@@ -31,7 +32,8 @@ Examples:
   fairlead init --config /var/lib/kube-proxy/config.conf
   fairlead init --conntrack-min 262144 --conntrack-tcp-timeout-established 0 -o json
 
-It takes the flags of \`fairlead run\`, of which only those under "Kernel" count, and needs no API server. It is to run as
+It takes the flags of \`fairlead run\`, of which only those under "Kernel" count, and --cni-conf-dir, with
+which forwarding is switched on; it needs no API server. It is to run as
 root in the network namespace of the host (in a Pod: a privileged init container with hostNetwork). Where connection
 tracking is not there, its module is loaded. Room for connections is never made less than it is.
 
@@ -40,7 +42,7 @@ Exit codes: 0 all is as wanted; 1 something is not, and is named; 2 the command 
 async function init(output: Form, command: Command, {out, err, screen}: Terminal): Promise<number> {
 	const {config} = await readConfig(command, {input: 'none'}); // its warnings are the daemon's to tell
 	const {problemsOf, setConntrack} = await import('../daemon/conntrack-settings.ts');
-	const outcomes = await setConntrack(config.conntrack);
+	const outcomes = [...(await setConntrack(config.conntrack)), ...(await setPodNetwork(config))];
 	out(
 		output === 'table'
 			? printOutcomes(outcomes, screen?.columns ?? 120)
@@ -51,9 +53,19 @@ async function init(output: Form, command: Command, {out, err, screen}: Terminal
 	return problems.length === 0 ? 0 : 1;
 }
 
+/** What packets of pods need where Fairlead is the CNI plugin. */
+async function setPodNetwork({cni, clusterCidrs}: Config): Promise<readonly SysctlOutcome[]> {
+	if (cni.confDir === undefined) {
+		return [];
+	}
+
+	const {podFamilies, setForwarding} = await import('../daemon/forwarding.ts');
+	return await setForwarding(podFamilies(clusterCidrs));
+}
+
 function printOutcomes(outcomes: readonly SysctlOutcome[], width: number): string {
 	if (outcomes.length === 0) {
-		return 'nothing is to be set: every setting of connection tracking is to be left as it is\n';
+		return 'nothing is to be set: every setting is to be left as it is\n';
 	}
 
 	const rows = outcomes.map(({name, wanted, orMore, was, now, problem}) => [

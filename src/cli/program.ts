@@ -2,9 +2,11 @@ import {Command, CommanderError} from 'commander';
 import {NetError} from '../errors.ts';
 import {checkCommand} from './check.ts';
 import {cleanupCommand} from './cleanup.ts';
+import {cniCommand} from './cni.ts';
 import {completionCommand} from './completion.ts';
 import {printFailure} from './failure.ts';
 import {initCommand} from './init.ts';
+import {ipamCommand} from './ipam.ts';
 import {planCommand} from './plan.ts';
 import {runCommand} from './run.ts';
 import {statusCommand} from './status.ts';
@@ -27,12 +29,14 @@ function buildProgram(terminal: Terminal): Command {
 		.addCommand(runCommand(terminal))
 		.addCommand(initCommand(terminal))
 		.addCommand(statusCommand(terminal))
+		.addCommand(ipamCommand(terminal))
 		.addCommand(checkCommand(terminal))
+		.addCommand(cniCommand(terminal))
 		.addCommand(cleanupCommand(terminal));
 	program.commandsGroup('Anywhere:').addCommand(planCommand(terminal)).addCommand(versionCommand(terminal));
 	program.addCommand(completionCommand(terminal, () => buildProgram(terminal)));
 	program.addHelpText('after', examples);
-	for (const command of [program, ...program.commands]) {
+	for (const command of [program, ...program.commands, ...program.commands.flatMap(({commands}) => commands)]) {
 		command
 			.exitOverride()
 			.configureOutput({writeOut: terminal.out, writeErr: terminal.err, outputError: () => undefined});
@@ -71,6 +75,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 	} catch (caught) {
 		if (caught instanceof CommanderError && caught.exitCode === 0) {
 			return 0; // help or version, which are printed by now
+		}
+
+		if (caught instanceof CommanderError && caught.code === 'commander.help') {
+			return exitUsage; // a command of commands alone: its help is printed by now
 		}
 
 		const error = caught instanceof CommanderError ? usageError(caught) : caught;

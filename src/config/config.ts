@@ -1,6 +1,7 @@
 import {NetError} from '../errors.ts';
 import type {Address} from '../net/address.ts';
 import type {Prefix} from '../net/prefix.ts';
+import {type CniSettings, cniDoubts, readCni, readLocalPods} from './cni.ts';
 import type {ConfigContent} from './file.ts';
 import {checkInput, inputDoubts} from './input.ts';
 import {type ForeignFlag, foreignFlag} from './kube-proxy-flags.ts';
@@ -54,6 +55,7 @@ export type Config = {
 	readonly stateDir: string;
 	/** As kube-proxy's -v. */
 	readonly verbosity: number;
+	readonly cni: CniSettings;
 	/** What the kernel's connection tracking should be set to. */
 	readonly conntrack: ConntrackSettings;
 	/** What the operator should know about the settings, a sentence each. */
@@ -86,6 +88,7 @@ export function resolveConfig(sources: ConfigSources): Config {
 		...foreign.map(({flag, because}) => `--${flag} is not used: ${because}`),
 		...unusedFields(file.fields, reader),
 		...doubts(config),
+		...cniDoubts(config.cni, reader),
 		...inputDoubts(config, reader),
 	];
 	return Object.freeze({...config, warnings});
@@ -113,9 +116,8 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		bindAddress: specified(reader.optional('bindAddress')),
 		nodePortAddresses: reader.required('nodePortAddresses', []),
 		clusterCidrs: reader.optional('clusterCidr') ?? [],
-		detectLocalMode: reader.required('detectLocalMode', 'ClusterCIDR'),
 		podBridgeInterface: reader.optional('podBridgeInterface'),
-		podInterfaceNamePrefix: reader.optional('podInterfaceNamePrefix'),
+		...readLocalPods(reader),
 		masqueradeAll: reader.required('masqueradeAll', false),
 		mode: reader.optional('proxyMode') ?? modeOfNobody,
 		syncPeriodMs: reader.required('syncPeriod', 0),
@@ -125,6 +127,7 @@ function readConfig(reader: SettingReader, hostname: string): Unwarned {
 		bindAddressHardFail: reader.required('bindAddressHardFail', false),
 		stateDir: reader.required('stateDir', ''),
 		verbosity: reader.required('verbosity', 0),
+		cni: readCni(reader),
 		conntrack: readConntrack(reader),
 	};
 }

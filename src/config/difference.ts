@@ -1,6 +1,6 @@
 import type {Config} from './config.ts';
 import {fieldInMode} from './kube-proxy-fields.ts';
-import {type SettingName, settingEntries, settings} from './settings.ts';
+import {ownField, type SettingName, settingEntries, settings} from './settings.ts';
 import {type Spelled, spellConfig} from './spell.ts';
 
 /** One setting that two configurations have otherwise, by its path in a file. */
@@ -15,7 +15,7 @@ export type Difference = {
 /** What `after` has otherwise than `before`, in order of the settings. */
 export function differences(before: Config, after: Config): readonly Difference[] {
 	const [from, to] = [spellConfig(before, ''), spellConfig(after, '')];
-	return settingEntries.flatMap(([name, {field = name}]) => {
+	return settingEntries.flatMap(([name, {field = ownField(name)}]) => {
 		const path = name === 'proxyMode' ? field : fieldInMode(field, after.mode.asked);
 		return JSON.stringify(from[name]) === JSON.stringify(to[name])
 			? []

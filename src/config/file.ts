@@ -3,7 +3,7 @@ import {anything, type FieldKind, isMapping} from './field-kinds.ts';
 import {kubeProxyFields} from './kube-proxy-fields.ts';
 import {nearestPath} from './nearest.ts';
 import type {ConfigProblem} from './problem.ts';
-import {settingEntries} from './settings.ts';
+import {ownField, settingEntries} from './settings.ts';
 import {parseDocuments} from './yaml.ts';
 
 /** What a field says, as a flag would spell it, and as it stood there. */
@@ -28,7 +28,7 @@ type DocumentKind = {
 	readonly unknown: 'warn' | 'refuse';
 };
 
-const ownFields = settingEntries.flatMap(([name, {field}]) => (field === undefined ? [name] : []));
+const ownFields = settingEntries.flatMap(([name, {field}]) => (field === undefined ? [ownField(name)] : []));
 
 export const documentKinds = {
 	KubeProxyConfiguration: documentKind(

@@ -16,6 +16,13 @@ export type BindAddress = {readonly address: Address; readonly port: number};
 const localModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
 export type DetectLocalMode = (typeof localModes)[number];
 
+/** How pods are linked with their node. */
+const cniModes = ['routed', 'bridge'] as const;
+export type CniMode = (typeof cniModes)[number];
+
+/** IPv6 needs 1280, and a veth takes no more than 65535. Source: RFC 8200 section 5, drivers/net/veth.c */
+const [mtuMin, mtuMax] = [1280, 65_535];
+
 /** The kernel's IFNAMSIZ is 16, with a zero at the end. Source: include/uapi/linux/if.h */
 const longestInterfaceName = 15;
 
@@ -47,6 +54,15 @@ export const schema = {
 	}),
 	syncPeriod: text((value) => positive(parseDuration(value), 1), 'a duration above 0, such as 30s or 1m30s'),
 	minSyncPeriod: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more, such as 0s or 1s'),
+	cniConfDir: text((value) => (value.startsWith('/') ? value : undefined), 'a path that starts with /'),
+	cniMode: text((value) => cniModes.find((mode) => mode === value), `one of ${cniModes.join(', ')}`),
+	cniMtu: text(mtu, `0, or a number of bytes from ${mtuMin} to ${mtuMax}`),
+	cniMasquerade: text(boolean, 'true or false'),
+	nonMasqueradeCidrs: text(
+		(value) => value.split(',').map((entry) => parsePrefix(entry.trim())),
+		'prefixes such as 192.0.2.0/24, with commas between them',
+	),
+	cniAddressRest: text((value) => positive(parseDuration(value), 0), 'a duration of 0 or more, such as 60s'),
 	healthzBindAddress: text(bindAddress, 'an address and a port such as 0.0.0.0:10256 or [::]:10256, or none'),
 	metricsBindAddress: text(bindAddress, 'an address and a port such as 127.0.0.1:10249 or [::1]:10249, or none'),
 	bindAddressHardFail: text(boolean, 'true or false'),
@@ -92,6 +108,11 @@ function boolean(value: string): boolean | undefined {
 function count(value: string): number | undefined {
 	const number = /^\d{1,10}$/.test(value) ? Number(value) : undefined;
 	return number !== undefined && number < 2 ** 31 ? number : undefined;
+}
+
+function mtu(value: string): number | undefined {
+	const bytes = count(value);
+	return bytes === 0 || (bytes !== undefined && bytes >= mtuMin && bytes <= mtuMax) ? bytes : undefined;
 }
 
 function url(value: string): string | undefined {

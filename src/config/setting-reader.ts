@@ -3,7 +3,7 @@ import type {ConfigContent, FieldText} from './file.ts';
 import {fieldInMode} from './kube-proxy-fields.ts';
 import type {ConfigProblem} from './problem.ts';
 import {schema} from './schema.ts';
-import {environmentName, type SettingName, settings} from './settings.ts';
+import {environmentName, ownField, type SettingName, settings} from './settings.ts';
 
 /** Where settings come from. The later ones win: defaults, file, environment, flags. */
 export type ConfigSources = {
@@ -83,7 +83,7 @@ export class SettingReader {
 	fieldOf(name: SettingName): string {
 		const {field} = settings[name];
 		return field === undefined
-			? `FairleadConfiguration.${name}`
+			? `FairleadConfiguration.${ownField(name)}`
 			: `KubeProxyConfiguration.${name === 'proxyMode' ? field : fieldInMode(field, this.said('proxyMode')?.text ?? '')}`;
 	}
 

@@ -18,14 +18,16 @@ export type Setting = {
 	readonly default?: string;
 	/**
 	 * Path of the field in KubeProxyConfiguration v1alpha1. A setting without one is ours: it stands in
-	 * FairleadConfiguration under its own name.
+	 * FairleadConfiguration, see {@link ownField}.
 	 */
 	readonly field?: string;
+	/** Path of the field in FairleadConfiguration, where it is not the setting's own name. */
+	readonly ownField?: string;
 	/** Whether a running daemon follows a changed file; it ends in good order for any other setting. */
 	readonly live?: boolean;
 };
 
-type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Process' | 'Kernel';
+type SettingGroup = 'Input' | 'Node' | 'Source addresses' | 'Dataplane' | 'Pods' | 'Process' | 'Kernel';
 
 const rows = {
 	objects: {
@@ -130,6 +132,51 @@ const rows = {
 		default: '0s',
 		field: 'nftables.minSyncPeriod',
 		live: true,
+	},
+	cniConfDir: {
+		flag: 'cni-conf-dir',
+		takes: 'path',
+		group: 'Pods',
+		describe: 'where runtimes look for network configurations, /etc/cni/net.d: makes Fairlead the CNI plugin',
+		ownField: 'cni.confDir',
+	},
+	cniMode: {
+		flag: 'cni-mode',
+		takes: 'mode',
+		group: 'Pods',
+		describe: 'routed, a route of the node to each pod; or bridge, pods that share a link of the node',
+		default: 'routed',
+		ownField: 'cni.mode',
+	},
+	cniMtu: {
+		flag: 'cni-mtu',
+		takes: 'bytes',
+		group: 'Pods',
+		describe: "MTU of pods' interfaces; 0 is that of the interface that has the node's address",
+		default: '0',
+		ownField: 'cni.mtuBytes',
+	},
+	cniMasquerade: {
+		flag: 'cni-masquerade',
+		group: 'Pods',
+		describe: "rewrite the source of what pods send out of the cluster to the node's address",
+		default: 'true',
+		ownField: 'cni.masquerade',
+	},
+	nonMasqueradeCidrs: {
+		flag: 'non-masquerade-cidrs',
+		takes: 'list',
+		group: 'Pods',
+		describe: "prefixes outside the cluster that know pods' own addresses",
+		ownField: 'cni.nonMasqueradeCIDRs',
+	},
+	cniAddressRest: {
+		flag: 'cni-address-rest',
+		takes: 'duration',
+		group: 'Pods',
+		describe: 'how long the address of a pod that is gone is kept from new ones',
+		default: '60s',
+		ownField: 'cni.addressRest',
 	},
 	healthzBindAddress: {
 		flag: 'healthz-bind-address',
@@ -242,6 +289,11 @@ export const settings: Readonly<Record<SettingName, Setting>> = rows;
 
 /** With their names, in the order of help. */
 export const settingEntries = Object.entries(settings) as readonly (readonly [SettingName, Setting])[]; // Object.entries forgets the names
+
+/** Path of the field of FairleadConfiguration that says a setting of ours. */
+export function ownField(name: SettingName): string {
+	return settings[name].ownField ?? name;
+}
 
 /**
  * The environment variable that stands for a flag: `FAIRLEAD_CLUSTER_CIDR`. Variables that Kubernetes makes for a

@@ -37,12 +37,24 @@ export function spellConfig(config: Config, hostname: string): Readonly<Record<S
 		bindAddressHardFail: config.bindAddressHardFail,
 		stateDir: config.stateDir,
 		verbosity: config.verbosity,
+		...spellCni(config),
 		...spellConntrack(config),
 	};
 }
 
 function spellBind(bind: BindAddress | undefined): string {
 	return bind === undefined ? 'none' : printSocketAddress(bind.address, bind.port);
+}
+
+function spellCni({cni}: Config) {
+	return {
+		cniConfDir: cni.confDir ?? '',
+		cniMode: cni.mode,
+		cniMtu: cni.mtuBytes,
+		cniMasquerade: cni.masquerade,
+		nonMasqueradeCidrs: cni.nonMasqueradeCidrs.map(printPrefix),
+		cniAddressRest: printDuration(cni.addressRestMs),
+	};
 }
 
 function spellConntrack({conntrack}: Config) {

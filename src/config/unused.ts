@@ -33,7 +33,7 @@ function whyPassedBy(path: string, place: string, text: string, reader: SettingR
 }
 
 /** Whether two spellings say the same: 24h is 24h0m0s. */
-function isSame(one: string, other: string | undefined): boolean {
+export function isSame(one: string, other: string | undefined): boolean {
 	const [a, b] = [parseDuration(one), parseDuration(other ?? '')];
 	return one === other || (a !== undefined && a === b);
 }

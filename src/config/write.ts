@@ -1,7 +1,7 @@
 import type {Config} from './config.ts';
 import {documentKinds} from './file.ts';
 import {fieldsOf} from './kube-proxy-fields.ts';
-import {settingEntries} from './settings.ts';
+import {ownField, settingEntries} from './settings.ts';
 import {type Spelled, spellConfig} from './spell.ts';
 import {printDocuments} from './yaml.ts';
 
@@ -21,7 +21,7 @@ export function configDocuments(config: Config, hostname: string): Documents {
 	for (const [name, {field}] of settingEntries) {
 		const value = spelled[name];
 		if (field === undefined && value !== '') {
-			documents.FairleadConfiguration[name] = value;
+			put(documents.FairleadConfiguration, ownField(name).split('.'), value);
 		}
 
 		for (const path of field === undefined ? [] : fieldsOf(field)) {

@@ -20,6 +20,9 @@ const requestsMax = 16;
 /** How long whoever asked may leave its answer unread. */
 const unreadMs = 30_000;
 
+/** One for all: without a reason each signal makes an error with a stack, which takes longer than an answer. */
+const hungUp = new Error('the client hung up');
+
 /**
  * One client. Requests are answered as they come, each for itself; what is held for a client is bounded by the longest
  * request and the requests it may have in hand, of which each waits with its next piece until the last one was read.
@@ -39,13 +42,13 @@ export class Connection {
 		[this.#socket, this.#handlers, this.#after] = [socket, handlers, after];
 		socket.on('data', (chunk: Buffer) => this.#take(chunk));
 		socket.on('end', () => {
-			this.#silent.abort();
+			this.#silent.abort(hungUp);
 			this.#settle();
 		});
 		socket.on('error', () => undefined); // 'close' follows, and there is nobody to tell
 		socket.on('close', () => {
-			this.#silent.abort();
-			this.#gone.abort();
+			this.#silent.abort(hungUp);
+			this.#gone.abort(hungUp);
 			onEnd();
 		});
 	}
@@ -98,8 +101,8 @@ export class Connection {
 	}
 
 	async #answer(request: Request): Promise<void> {
-		const {id, verb, ...ask} = request;
-		const pieces = this.#handlers[verb](ask, ask.watch ? this.#silent.signal : this.#gone.signal);
+		const {id} = request;
+		const pieces = this.#begin(request);
 		for (let piece = await pieces.next(); !this.#gone.signal.aborted; piece = await pieces.next()) {
 			await this.#send(piece.done === true ? {id, result: piece.value} : {id, part: piece.value});
 			if (piece.done === true) {
@@ -107,7 +110,17 @@ export class Connection {
 			}
 		}
 
-		await pieces.return(null);
+		await pieces.return(undefined);
+	}
+
+	/** @throws NetError CONTROL_INVALID when this daemon does not do such things */
+	#begin({id: _, verb, ...ask}: Request): AsyncGenerator<unknown, unknown, void> {
+		const handle = this.#handlers[verb] as ((ask: object, signal: AbortSignal) => AsyncGenerator) | undefined;
+		if (handle === undefined) {
+			throw new NetError('CONTROL_INVALID', `do ${verb}: this daemon does not`, {verb});
+		}
+
+		return handle(ask, 'watch' in ask && ask.watch ? this.#silent.signal : this.#gone.signal);
 	}
 
 	/** Resolves when the client has room for more, or is gone. */

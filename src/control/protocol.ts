@@ -1,5 +1,6 @@
 import {type ErrorCode, errorHints, NetError} from '../errors.ts';
 import {describeError} from '../observe/error-fields.ts';
+import type {AddressRow, CniAnswer} from './cni.ts';
 import type {StatusPart} from './status.ts';
 
 /** Raised whenever a program of one number could misread one of another: both ends compare it. */
@@ -13,6 +14,20 @@ export const answerBytesMax = 64 * 1024 * 1024;
 type Verbs = {
 	/** The parts of one status after another: with `watch` a new one at each change, until whoever asked hangs up. */
 	readonly status: {readonly ask: {readonly watch: boolean}; readonly part: StatusPart; readonly result: null};
+	/** One call of the CNI plugin: its environment as far as it is the specification's, and its stdin. */
+	readonly cni: {
+		readonly ask: {readonly env: Readonly<Record<string, string>>; readonly config: string};
+		readonly part: never;
+		readonly result: CniAnswer;
+	};
+	/** Every address of this node's pods that is not free. */
+	readonly addresses: {readonly ask: object; readonly part: readonly AddressRow[]; readonly result: null};
+	/** Frees an address whose pod is gone; with `force` whatever is seen of it. The row that it had. */
+	readonly release: {
+		readonly ask: {readonly address: string; readonly force: boolean};
+		readonly part: never;
+		readonly result: AddressRow;
+	};
 };
 
 export type Verb = keyof Verbs;
@@ -40,8 +55,16 @@ export type Answer<V extends Verb> = {readonly id: number} & (
 
 /** What the daemon hands in: yields parts, returns the result. It ends soon after the signal. */
 export type Handlers = {
-	readonly [V in Verb]: (ask: Ask<V>, signal: AbortSignal) => AsyncGenerator<Part<V>, Result<V>, void>;
+	readonly [V in Verb]?: (ask: Ask<V>, signal: AbortSignal) => AsyncGenerator<Part<V>, Result<V>, void>;
 };
+
+/** A handler that answers in one piece. */
+export function inOnePiece<A, R>(answer: (ask: A) => Promise<R>): (ask: A) => AsyncGenerator<never, R, void> {
+	// biome-ignore lint/correctness/useYield: it has no parts
+	return async function* (ask) {
+		return await answer(ask);
+	};
+}
 
 /** The request as it is sent. */
 export function encodeRequest<V extends Verb>(id: number, verb: V, ask: Ask<V>): object {
@@ -71,11 +94,40 @@ export function parseRequest(value: unknown): Request {
 		throw new NetError('CONTROL_INVALID', 'understand a request without `id` and `protocol`');
 	}
 
-	if (verb !== 'status') {
-		throw new NetError('CONTROL_INVALID', `do ${JSON.stringify(verb)}: the daemon knows status`, {verb});
+	const ask = typeof verb === 'string' && Object.hasOwn(asks, verb) ? asks[verb as Verb] : undefined;
+	if (ask === undefined) {
+		const known = Object.keys(asks).join(', ');
+		throw new NetError('CONTROL_INVALID', `do ${JSON.stringify(verb)}: the daemon knows ${known}`, {verb});
 	}
 
-	return {id, verb, watch: fieldOf(value, 'watch') === true};
+	return {id, verb, ...ask(value)} as Request;
+}
+
+/** What each verb asks, read from a message. @throws NetError CONTROL_INVALID */
+const asks: {readonly [V in Verb]: (value: unknown) => Ask<V>} = {
+	status: (value) => ({watch: fieldOf(value, 'watch') === true}),
+	cni: (value) => ({env: textsOf(value, 'env'), config: textOf(value, 'config')}),
+	addresses: () => ({}),
+	release: (value) => ({address: textOf(value, 'address'), force: fieldOf(value, 'force') === true}),
+};
+
+function textOf(value: unknown, name: string): string {
+	const text = fieldOf(value, name);
+	if (typeof text !== 'string') {
+		throw new NetError('CONTROL_INVALID', `understand a request without \`${name}\` as a text`);
+	}
+
+	return text;
+}
+
+function textsOf(value: unknown, name: string): Readonly<Record<string, string>> {
+	const field = fieldOf(value, name);
+	const entries = Object.entries(asRecord(field));
+	if (entries.some(([, text]) => typeof text !== 'string')) {
+		throw new NetError('CONTROL_INVALID', `understand a request without \`${name}\` as texts by name`);
+	}
+
+	return Object.fromEntries(entries.map(([key, text]) => [key, String(text)]));
 }
 
 /** The answer to a request that failed, whatever was thrown. */

@@ -7,8 +7,11 @@ import {type After, Connection} from './connection.ts';
 import type {Handlers} from './protocol.ts';
 import {listenAt} from './socket-file.ts';
 
-/** Connections at once. One more takes the place of the oldest that asks nothing. */
-const connectionsMax = 64;
+/**
+ * Connections at once: a runtime that starts all pods of a node calls the CNI plugin for each. One more takes the place of
+ * the oldest that asks nothing.
+ */
+const defaultConnectionsMax = 512;
 
 export type ControlOptions = {
 	/** As `controlPath` gives it. */
@@ -18,6 +21,7 @@ export type ControlOptions = {
 	readonly after: After;
 	/** Whether this process may ask; root and the daemon's own user, unless told. */
 	readonly allows?: (peer: Peer) => boolean;
+	readonly connectionsMax?: number;
 };
 
 /**
@@ -43,7 +47,7 @@ export async function serveControl(options: ControlOptions, signal: AbortSignal)
 }
 
 function accept(socket: Socket, connections: Set<Connection>, options: ControlOptions): void {
-	const {handlers, log, after, allows = isTrusted} = options;
+	const {handlers, log, after, allows = isTrusted, connectionsMax = defaultConnectionsMax} = options;
 	const connection = new Connection(socket, handlers, after, () => connections.delete(connection));
 	const stranger = strangerAt(socket, allows);
 	if (stranger !== undefined) {

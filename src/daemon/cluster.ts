@@ -1,5 +1,13 @@
 import type {Change} from '../model/change.ts';
-import {type EndpointSlice, keyOf, type ObjectKey} from '../model/objects.ts';
+import {
+	type EndpointSlice,
+	keyOf,
+	type ObjectKey,
+	type PodAttachment,
+	podName,
+	serviceKey,
+	type WorldObject,
+} from '../model/objects.ts';
 import {createWorld, nothingTouched, reduce, type WritableTouched, type WritableWorld} from '../model/world.ts';
 import type {PlanOptions} from '../plan/options.ts';
 import type {Plan, PlanChange, StaleFlows} from '../plan/plan.ts';
@@ -74,6 +82,43 @@ export class Cluster {
 		}
 	}
 
+	/**
+	 * Whether changes may bear on the plan, as far as is known before they are planned: attachments of pods without
+	 * host ports, as nearly all are, never do.
+	 */
+	bearsOnPlan(changes: readonly Change[]): boolean {
+		return changes.some((change) =>
+			this.#versionsOf(change).some((object) => object?.kind !== 'PodAttachment' || object.hostPorts.length > 0),
+		);
+	}
+
+	/** The Services and pods that changes which were not yet taken are about. */
+	ownersOf(changes: readonly Change[]): ReadonlySet<ObjectKey> {
+		const owners = changes.flatMap((change) => this.#versionsOf(change).map(ownerOf));
+		return new Set(owners.filter((owner) => owner !== undefined));
+	}
+
+	/** What an object is and will be, as far as it is known. */
+	#versionsOf(change: Change): readonly (WorldObject | undefined)[] {
+		switch (change.verb) {
+			case 'put':
+				return change.object.kind === 'PodAttachment'
+					? [...this.#attachment(keyOf(change.object)), change.object]
+					: [this.#sliceOf(change), change.object];
+			case 'delete':
+				return change.kind === 'PodAttachment'
+					? this.#attachment(change.key)
+					: [this.#sliceOf(change) ?? this.#world.services.get(change.key)];
+			case 'synced':
+				return [undefined];
+		}
+	}
+
+	#attachment(key: ObjectKey): readonly PodAttachment[] {
+		const known = this.#world.attachments.get(key);
+		return known === undefined ? [] : [known];
+	}
+
 	/** Names of all objects of a kind, as far as they matter to Services. */
 	keys(kind: Kind): Iterable<ObjectKey> {
 		return this.#objects(kind).keys();
@@ -96,6 +141,8 @@ export class Cluster {
 				return this.#world.serviceCidrs;
 			case 'NodeAddress':
 				return this.#world.nodeAddresses;
+			case 'PodAttachment':
+				return this.#world.attachments;
 		}
 	}
 
@@ -138,6 +185,23 @@ export class Cluster {
 		const flows = this.#changes.flatMap(({staleFlows}) => staleFlows);
 		this.#changes = [];
 		return flows;
+	}
+}
+
+/** Whose frontends an object decides. */
+function ownerOf(object: WorldObject | undefined): ObjectKey | undefined {
+	switch (object?.kind) {
+		case 'Service':
+			return keyOf(object);
+		case 'EndpointSlice':
+			return serviceKey(object.namespace, object.service);
+		case 'PodAttachment':
+			return serviceKey(object.namespace, podName(object.name));
+		case 'Node':
+		case 'ServiceCIDR':
+		case 'NodeAddress':
+		case undefined:
+			return undefined;
 	}
 }
 

@@ -11,6 +11,10 @@ import type {StatusKeeper} from './status.ts';
 type ControlParts = {
 	readonly path: string;
 	readonly status: StatusKeeper;
+	/** What else the daemon answers. */
+	readonly handlers: Handlers;
+	/** Called whenever it begins to listen. */
+	readonly listening: () => void;
 	readonly log: Logger;
 	readonly clock: Clock;
 	/** The longest wait before a socket that could not be made is tried again. */
@@ -35,7 +39,8 @@ export async function answerControl(parts: ControlParts, signal: AbortSignal): P
 	while (!stopped()) {
 		try {
 			await makeStateDir(dirname(path)); // the disk may have been full, or somebody may have removed it
-			await serveControl({path, handlers: controlHandlers(parts), log, after}, signal);
+			await serveControl({path, handlers: {...parts.handlers, ...controlHandlers(parts)}, log, after}, signal);
+			parts.listening();
 			return;
 		} catch (caught) {
 			const waitMs = backoff.next();
@@ -47,8 +52,10 @@ export async function answerControl(parts: ControlParts, signal: AbortSignal): P
 }
 
 /** What the daemon answers. */
-export function controlHandlers(parts: Pick<ControlParts, 'status' | 'clock'>): Handlers {
-	return {status: (ask, signal) => tellStatus(ask, parts, signal)};
+export function controlHandlers(parts: Pick<ControlParts, 'status' | 'clock'>) {
+	return {
+		status: (ask: Ask<'status'>, signal: AbortSignal) => tellStatus(ask, parts, signal),
+	} satisfies Handlers;
 }
 
 async function* tellStatus(

@@ -9,6 +9,7 @@ import {serveAnswers} from './answers.ts';
 import {Bell} from './bell.ts';
 import {type Clock, systemClock} from './clock.ts';
 import {Cluster} from './cluster.ts';
+import {type CniAnswered, CniSource} from './cni.ts';
 import {type ConfigFile, followConfigFile, type LiveConfig} from './config-file.ts';
 import {applyConntrack, followConntrack} from './conntrack-settings.ts';
 import {answerControl} from './control.ts';
@@ -16,6 +17,7 @@ import {openDataplane} from './dataplanes.ts';
 import {type Events, openEvents} from './events.ts';
 import {servedFamilies} from './families.ts';
 import {FlowFollower, type FlowPass} from './flows.ts';
+import {applyForwarding, podFamilies} from './forwarding.ts';
 import {Freshness} from './freshness.ts';
 import {isHealthy, newCondition} from './health.ts';
 import {HealthChecks} from './health-checks.ts';
@@ -76,6 +78,10 @@ export async function runDaemon(config: Config, version: string, file?: ConfigFi
 	tellStart(log, config, {version, families, ...(file && {config: file.path})});
 	void warnOfOtherProxies(log); // never rejects
 	await applyConntrack(config.conntrack, log);
+	if (config.cni.confDir !== undefined) {
+		await applyForwarding(podFamilies(config.clusterCidrs), log);
+	}
+
 	const parts = openParts(config, {version, families, controlPath: path}, log);
 	const shutdown = watchSignals(log, systemClock);
 	const follow = {
@@ -122,10 +128,14 @@ export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: 
 	const retryCeilingMs = () => live.current.syncPeriodMs; // asked at each use: the file may change it
 	const condition = newCondition();
 	const inbox = new Inbox(clock);
-	const sources = doors.map(({name}) => name);
+	const sources = [...doors.map(({name}) => name), 'cni' as const];
 	const runner = {inbox, freshness: parts.freshness, log, clock, retryCeilingMs};
 	const running = doors.map((door) => runSource(door, runner, shutdown.stop));
 	const telling = events?.run(shutdown.stop);
+	const answered = (call: CniAnswered) => metrics?.cniAnswered(call);
+	const cni = new CniSource({...parts, config: live.current, inbox, condition, answered});
+	await cni.begin();
+	const serving = cni.run(shutdown.stop);
 	const {version} = parts.identity;
 	const metrics = await startMetrics(live.current, {...parts, version, sources, inbox, condition}, shutdown.stop);
 	const healthChecks = new HealthChecks({
@@ -136,9 +146,13 @@ export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: 
 		changed: () => parts.changes.ring(),
 	});
 	metrics?.follow(healthChecks);
+	metrics?.followAddresses(parts.families, cni.countAddresses);
 	serveAnswers({...parts, live, condition, metrics}, shutdown);
 	const status = new StatusKeeper({...parts, condition, undone: () => healthChecks.problems.map(unansweredRow)});
-	void answerControl({path: parts.controlPath, status, log, clock, retryCeilingMs}, shutdown.stop); // never rejects
+	const {handlers} = cni;
+	const listening = () => void cni.drain(); // never rejects
+	const control = {path: parts.controlPath, status, handlers, listening, log, clock, retryCeilingMs};
+	void answerControl(control, shutdown.stop); // never rejects
 	const observe = (pass: FlowPass) => metrics?.flowsDeleted(pass);
 	const flows = new FlowFollower({door: new Conntrack(), log, clock, retryCeilingMs, observe});
 	const reconciler = new Reconciler({
@@ -153,7 +167,7 @@ export async function serveNode(live: LiveConfig, parts: DaemonParts, shutdown: 
 	});
 	const sweeping = flows.run(shutdown.stop, shutdown.force);
 	await reconciler.run(shutdown.stop, shutdown.force);
-	await Promise.all([...running, sweeping, telling]);
+	await Promise.all([...running, sweeping, telling, serving]);
 	healthChecks.close();
 	dataplane.close();
 }

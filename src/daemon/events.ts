@@ -4,6 +4,7 @@ import type {Config} from '../config/config.ts';
 import type {NotWhole} from '../control/status.ts';
 import type {NetError} from '../errors.ts';
 import type {Logger} from '../observe/log.ts';
+import {printServicePort, printsPod} from '../plan/frontend.ts';
 import {systemClock} from './clock.ts';
 import type {Commit, Follower} from './follower.ts';
 import {refusalName} from './health.ts';
@@ -70,9 +71,13 @@ export class Events implements Follower {
 		this.#tellOfService(service, 'FailedToStartServiceHealthcheck', 'Listen', error.message);
 	}
 
-	/** These are news. Every node finds the same, whatever order it finds it in. */
+	/**
+	 * These are news. Every node finds the same, whatever order it finds it in. Not of pods: whether this node may read
+	 * one, which an event needs, is not ours to ask for; the log and the status name them.
+	 */
 	notWhole(news: readonly NotWhole[]): void {
-		for (const [name, rows] of Map.groupBy(news.slice(0, rowsMax), ({service}) => service.replace(/:.*/, ''))) {
+		const ofServices = news.filter(({service}) => !printsPod(service)).slice(0, rowsMax);
+		for (const [name, rows] of Map.groupBy(ofServices, ({service}) => service.replace(/:.*/, ''))) {
 			const lines = new Set(rows.map(({what, because}) => `${what}: ${because}`));
 			this.#parts.recorder.record({
 				...{regarding: parseService(name), type: 'Warning', reason: 'NotServedAsWritten', action: 'Serve'},
@@ -102,15 +107,16 @@ export class Events implements Follower {
 			const name = refusalName(refusal);
 			this.#refused.set(name, error.message);
 			if (before.get(name) !== error.message) {
-				this.#tellOfRefusal(service && `${service.namespace}/${service.name}`, `${error.message} (${error.code})`);
+				this.#tellOfRefusal(service && printServicePort({...service, port: ''}), `${error.message} (${error.code})`);
 			}
 		}
 	}
 
 	#tellOfRefusal(service: string | undefined, words: string): void {
 		const [reason, action, note] = ['RefusedByKernel', 'Commit', `the kernel refused it: ${words}`] as const;
-		if (service === undefined) {
-			this.#tellOfNode({type: 'Warning', reason, action, note});
+		if (service === undefined || printsPod(service)) {
+			const about = service === undefined ? note : `${service}: ${note}`;
+			this.#tellOfNode({type: 'Warning', reason, action, note: about});
 		} else {
 			this.#tellOfService(service, reason, action, note);
 		}

@@ -1,8 +1,23 @@
+import type {Refusal} from '../dataplane/dataplane.ts';
 import type {Change, SourceName} from '../model/change.ts';
 import type {Clock} from './clock.ts';
 
+/** What became of mail. */
+export type Receipt =
+	/** What follows from it is in the kernel; it may be nothing. */
+	| {readonly kind: 'inForce'}
+	/** As `inForce`, but for what the kernel refused of its Services and pods, which is tried again. */
+	| {readonly kind: 'refused'; readonly refused: readonly Refusal[]}
+	/** The daemon ends first: the next one finds out by itself. */
+	| {readonly kind: 'ended'};
+
 /** What a source hands in: changes, or the word that it begins anew and tells everything it knows once more. */
-export type Mail = {readonly source: SourceName; readonly changes: readonly Change[] | 'restarted'};
+export type Mail = {
+	readonly source: SourceName;
+	readonly changes: readonly Change[] | 'restarted';
+	/** Called once, and maybe before `push` returns. A commit that fails is tried again first. */
+	readonly settled?: (receipt: Receipt) => void;
+};
 
 /**
  * Where all sources leave what they have to say, in the order in which it came. What arrives while a commit is in

@@ -1,16 +1,17 @@
 import type {Change, SourceName} from '../model/change.ts';
-import {type KubeObject, keyOf, type NodeAddress, type ObjectKey} from '../model/objects.ts';
+import {keyOf, type ObjectKey, type WorldObject} from '../model/objects.ts';
 import type {Logger} from '../observe/log.ts';
 import {asNetError} from './bug.ts';
 import type {Mail} from './inbox.ts';
 
-export type Kind = (KubeObject | NodeAddress)['kind'];
+export type Kind = WorldObject['kind'];
 
 /** What each source tells of: nobody else does. */
 export const kindsOf: Readonly<Record<SourceName, readonly Kind[]>> = {
 	files: ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR'],
 	apiserver: ['Service', 'EndpointSlice', 'Node', 'ServiceCIDR'],
 	nodeAddresses: ['NodeAddress'],
+	cni: ['PodAttachment'],
 };
 
 /** What is known of the cluster, as far as the intake needs it. */
@@ -117,7 +118,8 @@ export class Intake {
 				this.#known.take(change);
 				return;
 			case 'synced':
-				state.synced ||= change.complete || state.told;
+				// no folder that is not mounted yet, but a journal that cannot be read, which stops no Service
+				state.synced ||= change.complete || state.told || change.source === 'cni';
 				state.complete = change.complete;
 				if (change.complete) {
 					this.#forget(state);

@@ -5,6 +5,7 @@ import type {Reply} from '../observe/http.ts';
 import type {Metrics} from '../observe/metrics.ts';
 import type {Clock} from './clock.ts';
 import type {Cluster} from './cluster.ts';
+import type {CniAnswered, CniSource} from './cni.ts';
 import type {FlowPass} from './flows.ts';
 import type {Follower} from './follower.ts';
 import {type Condition, isReady} from './health.ts';
@@ -55,6 +56,20 @@ export class DaemonMetrics {
 	flowsDeleted({family, deleted, durationMs}: FlowPass): void {
 		this.#metrics.observe('flowsDuration', {ip_family: family}, durationMs / 1000);
 		this.#metrics.add('flowsDeleted', {ip_family: family}, deleted);
+	}
+
+	/** A call of the CNI plugin that was answered. */
+	cniAnswered({verb, code, durationMs}: CniAnswered): void {
+		this.#metrics.add('cniCalls', {verb, code: String(code)});
+		this.#metrics.observe('cniCallDuration', {verb}, durationMs / 1000);
+	}
+
+	/** Has the addresses of pods counted at each scrape. */
+	followAddresses(families: readonly Family[], count: CniSource['countAddresses']): void {
+		for (const family of families) {
+			this.#metrics.collect('cniAddresses', {ip_family: family, state: 'all'}, () => count(family).size);
+			this.#metrics.collect('cniAddresses', {ip_family: family, state: 'free'}, () => count(family).free);
+		}
 	}
 
 	/** Has the health-check ports counted at each scrape. */

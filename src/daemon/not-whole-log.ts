@@ -2,7 +2,7 @@ import type {NotWhole} from '../control/status.ts';
 import type {Dataplane} from '../dataplane/dataplane.ts';
 import {isSame} from '../model/same.ts';
 import type {Logger} from '../observe/log.ts';
-import type {FrontendKey} from '../plan/frontend.ts';
+import {type FrontendKey, printsPod} from '../plan/frontend.ts';
 import type {Plan, PlanChange} from '../plan/plan.ts';
 import {type Clock, inTurns} from './clock.ts';
 import type {Commit, Follower} from './follower.ts';
@@ -14,7 +14,7 @@ type Said = Map<string, readonly NotWhole[]>;
 const linesMax = 20;
 
 /**
- * Says of each Service that is not served as written what is missing and why: once when it comes to be so, and once
+ * Says of each Service and host port that is not served as written what is missing and why: once when it comes to be so, and once
  * for another reason, whatever else is committed meanwhile. At the start one line counts them.
  */
 export class NotWholeLog implements Follower {
@@ -101,7 +101,7 @@ export class NotWholeLog implements Follower {
 		}
 
 		for (const row of news.slice(0, linesMax)) {
-			this.#log.info('a Service is not served as written', row);
+			this.#log.info(`${printsPod(row.service) ? 'a host port of a pod' : 'a Service'} is not served as written`, row);
 		}
 
 		if (news.length > linesMax) {

@@ -10,8 +10,17 @@ export function planOptions(config: Config, families: readonly Family[]): PlanOp
 		detector: detector(config),
 		masqueradeAll: config.masqueradeAll,
 		nodePortAddresses: config.nodePortAddresses,
+		attachesPods: config.cni.confDir !== undefined,
+		podMasquerade: podMasquerade(config),
 		nodeIps: config.bindAddress === undefined ? [] : [config.bindAddress],
 	};
+}
+
+/** Of the cluster every pod is known by its own address; who is outside cannot answer it. */
+function podMasquerade({cni, clusterCidrs}: Config): PlanOptions['podMasquerade'] {
+	return cni.confDir !== undefined && cni.masquerade
+		? {except: [...clusterCidrs, ...cni.nonMasqueradeCidrs]}
+		: undefined;
 }
 
 /** A mode whose name or prefix is missing detects nothing; the configuration has said so. */

@@ -9,10 +9,12 @@ import {asNetError} from './bug.ts';
 import {type Clock, inTurns, sooner} from './clock.ts';
 import type {Cluster} from './cluster.ts';
 import type {Commit, Follower} from './follower.ts';
-import {type Condition, refusalName} from './health.ts';
+import type {Condition} from './health.ts';
 import type {Inbox} from './inbox.ts';
 import {Intake} from './intake.ts';
 import {Mender} from './mender.ts';
+import {Receipts} from './receipts.ts';
+import {settleRefusals} from './refusals.ts';
 import {reportRefusals} from './report.ts';
 
 const none: ReadonlySet<never> = new Set();
@@ -47,6 +49,7 @@ export class Reconciler {
 	readonly #intake: Intake;
 	readonly #backoff: Backoff;
 	readonly #mender: Mender;
+	readonly #receipts: Receipts;
 	/** When the next full sync is due, by the clock. */
 	#syncAt: number | undefined = 0;
 	/** No commit before this moment. */
@@ -65,8 +68,10 @@ export class Reconciler {
 		this.#parts = parts;
 		this.#intake = new Intake(parts.sources, parts.cluster, parts.log);
 		this.#backoff = new Backoff(parts.clock, parts.retryCeilingMs);
-		const {dataplane, log, clock, inbox} = parts;
+		const {dataplane, log, clock, inbox, cluster} = parts;
 		this.#mender = new Mender({dataplane, log, clock, wake: () => inbox.wake()});
+		this.#receipts = new Receipts(cluster, log);
+		inbox.listen((mail) => this.#receipts.arrived(mail));
 		this.#tellAwaiting();
 	}
 
@@ -95,6 +100,7 @@ export class Reconciler {
 			this.#tellAwaiting();
 		}
 
+		this.#receipts.end();
 		await following;
 	}
 
@@ -105,7 +111,9 @@ export class Reconciler {
 		}
 
 		const at = this.#dirty ? 0 : this.#syncAt;
-		return at === undefined ? undefined : Math.max(0, Math.max(at, this.#notBefore) - this.#parts.clock.now());
+		const isAwaited = this.#receipts.areAwaited && this.#parts.condition.failure === undefined;
+		const notBefore = isAwaited ? 0 : this.#notBefore; // whoever waits is a pod that starts or ends
+		return at === undefined ? undefined : Math.max(0, Math.max(at, notBefore) - this.#parts.clock.now());
 	}
 
 	/** Takes all mail into the world. */
@@ -114,6 +122,7 @@ export class Reconciler {
 		const since = inbox.waitingSince;
 		const mail = inbox.take();
 		if (mail.length > 0) {
+			this.#receipts.taken(mail);
 			await inTurns(clock, this.#intake.reader(mail));
 			this.#dirty = true;
 		}
@@ -149,6 +158,7 @@ export class Reconciler {
 			}
 
 			condition.pendingSince = undefined;
+			this.#receipts.settle(condition.refused.values());
 		} catch (error) {
 			this.#failed(error, full);
 		}
@@ -260,25 +270,10 @@ export class Reconciler {
 		condition.failure = undefined;
 	}
 
-	/** After a full sync only what it refused is refused; an update speaks for the frontends that it carried. */
 	#settleRefusals(outcome: Outcome, touched: ReadonlySet<FrontendKey> | undefined): void {
 		const {condition, cluster, log} = this.#parts;
 		const before = new Map(condition.refused);
-		if (touched === undefined) {
-			condition.refused.clear();
-		}
-
-		for (const key of condition.refused.size === 0 ? [] : (touched ?? [])) {
-			const service = cluster.plan.frontends.get(key)?.service;
-			if (service !== undefined) {
-				condition.refused.delete(refusalName({service}));
-			}
-		}
-
-		for (const refusal of outcome.refused) {
-			condition.refused.set(refusalName(refusal), refusal);
-		}
-
+		settleRefusals(condition.refused, outcome, touched, cluster.plan);
 		reportRefusals(log, before, condition.refused);
 	}
 

@@ -1,5 +1,6 @@
 import type {Outcome, Refusal} from '../dataplane/dataplane.ts';
 import type {Logger} from '../observe/log.ts';
+import {printsPod} from '../plan/frontend.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {Commit, Follower} from './follower.ts';
 import {burst, type Mended} from './mender.ts';
@@ -78,13 +79,14 @@ export function reportRefusals(
 ): void {
 	for (const [service, {error}] of after) {
 		if (before.get(service)?.error.message !== error.message) {
-			log.error('the kernel refused a Service; it stays as it was, others go on', {service, error});
+			const what = printsPod(service) ? 'a host port of a pod' : 'a Service';
+			log.error(`the kernel refused ${what}; it stays as it was, others go on`, {service, error});
 		}
 	}
 
 	for (const service of before.keys()) {
 		if (!after.has(service)) {
-			log.info('a Service that was refused is in force', {service});
+			log.info(`${printsPod(service) ? 'a host port' : 'a Service'} that was refused is in force`, {service});
 		}
 	}
 }

@@ -1,4 +1,4 @@
-import {closeSync, constants, openSync, stat, statSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, stat} from 'node:fs';
 import {NetError} from '../errors.ts';
 import {addon, systemCall, systemError} from './native.ts';
 
@@ -17,7 +17,7 @@ export class Netns {
 	constructor(path: string) {
 		this.path = path;
 		this.#fd = open(path);
-		this.inode = statSync(path).ino;
+		this.inode = fstatSync(this.#fd).ino;
 	}
 
 	/**
@@ -28,13 +28,22 @@ export class Netns {
 	 * @throws NetError KERNEL_DENIED without CAP_SYS_ADMIN
 	 */
 	run<T>(callback: () => T): T {
-		const fd = this.#fd;
-		if (fd === undefined) {
+		const fd = this.descriptor;
+		startThreads();
+		return systemCall(`enter network namespace "${this.path}"`, () => addon().inNamespace(fd, callback));
+	}
+
+	/**
+	 * Number of the open file, for messages that name the namespace by it: IFLA_NET_NS_FD.
+	 *
+	 * @throws NetError NETNS_MISSING when it was closed: the number may stand for another file by now
+	 */
+	get descriptor(): number {
+		if (this.#fd === undefined) {
 			throw new NetError('NETNS_MISSING', `enter network namespace "${this.path}": it was closed`);
 		}
 
-		startThreads();
-		return systemCall(`enter network namespace "${this.path}"`, () => addon().inNamespace(fd, callback));
+		return this.#fd;
 	}
 
 	/** Lets go of the namespace. Sockets made in it stay open. */

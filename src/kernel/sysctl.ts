@@ -1,4 +1,5 @@
-import {closeSync, constants, openSync, readFileSync, writeSync} from 'node:fs';
+import {closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync} from 'node:fs';
+import {join} from 'node:path';
 import {systemCall} from './native.ts';
 
 /** Where the kernel's settings are files, of this network namespace as far as they belong to one. */
@@ -20,7 +21,29 @@ export function readSysctl(name: string, root = procSys): string | undefined {
 
 /** @throws NetError KERNEL_DENIED, KERNEL_REFUSED; `details.errno` is EROFS where /proc/sys is mounted for reading only */
 export function writeSysctl(name: string, text: string, root = procSys): void {
-	const file = sysctlFile(name, root);
+	writeFile(sysctlFile(name, root), text);
+}
+
+/**
+ * Changes a setting of interfaces, such as `accept_ra` in `net/ipv6/conf`, where it is `from`.
+ *
+ * @throws NetError as {@link writeSysctl}
+ */
+export function changeInEach(
+	folder: string,
+	setting: string,
+	[from, to]: readonly [string, string],
+	root = procSys,
+): void {
+	for (const name of readdirSync(join(root, folder))) {
+		const file = join(root, folder, name, setting); // a name may have dots
+		if (existsSync(file) && readFileSync(file, 'utf8').trim() === from) {
+			writeFile(file, to);
+		}
+	}
+}
+
+function writeFile(file: string, text: string): void {
 	systemCall(`write ${file}`, () => {
 		const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC); // O_CREAT would hide that there is none
 		try {

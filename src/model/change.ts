@@ -1,7 +1,7 @@
-import type {KubeObject, NodeAddress, ObjectKey} from './objects.ts';
+import type {ObjectKey, WorldObject} from './objects.ts';
 
-/** Where changes come from.  */
-export type SourceName = 'files' | 'apiserver' | 'nodeAddresses';
+/** Where changes come from; `cni` is there only where this daemon attaches pods. */
+export type SourceName = 'files' | 'apiserver' | 'nodeAddresses' | 'cni';
 
 /**
  * One object added or updated, one deleted, or the word of a source that it has told everything it knew at its
@@ -11,11 +11,11 @@ export type SourceName = 'files' | 'apiserver' | 'nodeAddresses';
 export type Change =
 	| {
 			readonly verb: 'put';
-			readonly object: KubeObject | NodeAddress;
+			readonly object: WorldObject;
 			/** Of a slice: when a Pod or Service changed so that it was written. Milliseconds since 1970. */
 			readonly triggeredAt?: number;
 	  }
-	| {readonly verb: 'delete'; readonly kind: (KubeObject | NodeAddress)['kind']; readonly key: ObjectKey}
+	| {readonly verb: 'delete'; readonly kind: WorldObject['kind']; readonly key: ObjectKey}
 	| {readonly verb: 'synced'; readonly source: SourceName; readonly complete: boolean};
 
 /**

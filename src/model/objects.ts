@@ -95,10 +95,43 @@ export type NodeAddress = {
 	readonly interface: string;
 };
 
-/** What names an object among those of its kind: `namespace/name`, or `name` for cluster-wide kinds, or the address. */
+/** A port of the node that leads to a pod. Source: k8s.io/api/core/v1 ContainerPort, CNI capability portMappings */
+export type HostPort = {
+	readonly protocol: Protocol;
+	readonly hostPort: number;
+	readonly containerPort: number;
+	/** The only address of the node that it is on; absent: all of them, loopback of IPv4 too. */
+	readonly hostIp?: Address | undefined;
+};
+
+/** An interface of a pod of this node, as its runtime had it attached. */
+export type PodAttachment = {
+	readonly kind: 'PodAttachment';
+	readonly containerId: string;
+	readonly ifName: string;
+	/** The pod's; where containers are no pods `cni` and the container's id. */
+	readonly namespace: string;
+	readonly name: string;
+	readonly uid: string;
+	/** At most one of each family. */
+	readonly addresses: readonly Address[];
+	/** The node's end of its link. */
+	readonly link: string;
+	readonly hostPorts: readonly HostPort[];
+	/** Milliseconds since 1970, where it is known: of two claims on one port of the node, the older stands. */
+	readonly attachedAt?: number | undefined;
+};
+
+/** Everything that a world holds, whoever told of it. */
+export type WorldObject = KubeObject | NodeAddress | PodAttachment;
+
+/**
+ * What names an object among those of its kind: `namespace/name`, or `name` for cluster-wide kinds, or the address, or
+ * `containerId/ifName` of an interface of a pod.
+ */
 export type ObjectKey = string;
 
-export function keyOf(object: KubeObject | NodeAddress): ObjectKey {
+export function keyOf(object: WorldObject): ObjectKey {
 	switch (object.kind) {
 		case 'Service':
 		case 'EndpointSlice':
@@ -108,7 +141,16 @@ export function keyOf(object: KubeObject | NodeAddress): ObjectKey {
 			return object.name;
 		case 'NodeAddress':
 			return object.address;
+		case 'PodAttachment':
+			return `${object.containerId}/${object.ifName}`;
 	}
+}
+
+/**
+ * What a pod is called where Services are: a Service's name has no slash, so that none is ever called the same.
+ */
+export function podName(name: string): string {
+	return `pod/${name}`;
 }
 
 /** `namespace/name`, joined, not added: V8 keeps a sum as a tree of its parts. */

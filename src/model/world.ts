@@ -1,14 +1,16 @@
 import type {Change, SourceName} from './change.ts';
 import {
 	type EndpointSlice,
-	type KubeObject,
 	keyOf,
 	type Node,
 	type NodeAddress,
 	type ObjectKey,
+	type PodAttachment,
+	podName,
 	type Service,
 	type ServiceCidr,
 	serviceKey,
+	type WorldObject,
 } from './objects.ts';
 import {isSame} from './same.ts';
 
@@ -21,6 +23,8 @@ export type World = {
 	readonly nodes: ReadonlyMap<string, Node>;
 	readonly serviceCidrs: ReadonlyMap<string, ServiceCidr>;
 	readonly nodeAddresses: ReadonlyMap<ObjectKey, NodeAddress>;
+	/** Attached interfaces of pods of this node by `namespace/pod/name`, sorted by their keys. */
+	readonly pods: ReadonlyMap<ObjectKey, readonly PodAttachment[]>;
 	/** Sources that said `synced`, and whether what they told was complete when they last said so. */
 	readonly synced: ReadonlyMap<SourceName, boolean>;
 };
@@ -34,6 +38,9 @@ export type WritableWorld = {
 	readonly nodes: Map<string, Node>;
 	readonly serviceCidrs: Map<string, ServiceCidr>;
 	readonly nodeAddresses: Map<ObjectKey, NodeAddress>;
+	readonly pods: Map<ObjectKey, readonly PodAttachment[]>;
+	/** Every attachment that is in `pods`, by its own key: a pod that takes the place of another may have its name. */
+	readonly attachments: Map<ObjectKey, PodAttachment>;
 	readonly synced: Map<SourceName, boolean>;
 };
 
@@ -44,6 +51,8 @@ export type Touched = {
 	readonly nodes: ReadonlySet<string>;
 	readonly serviceCidrs: boolean;
 	readonly nodeAddresses: boolean;
+	/** `namespace/pod/name` of pods whose attachments came, went or changed. */
+	readonly pods: ReadonlySet<ObjectKey>;
 	readonly synced: boolean;
 };
 
@@ -53,6 +62,7 @@ export type WritableTouched = {
 	readonly nodes: Set<string>;
 	serviceCidrs: boolean;
 	nodeAddresses: boolean;
+	readonly pods: Set<ObjectKey>;
 	synced: boolean;
 };
 
@@ -64,12 +74,21 @@ export function createWorld(): WritableWorld {
 		nodes: new Map(),
 		serviceCidrs: new Map(),
 		nodeAddresses: new Map(),
+		pods: new Map(),
+		attachments: new Map(),
 		synced: new Map(),
 	};
 }
 
 export function nothingTouched(): WritableTouched {
-	return {services: new Set(), nodes: new Set(), serviceCidrs: false, nodeAddresses: false, synced: false};
+	return {
+		services: new Set(),
+		nodes: new Set(),
+		serviceCidrs: false,
+		nodeAddresses: false,
+		pods: new Set(),
+		synced: false,
+	};
 }
 
 /** Everything that a world holds, for one who has not followed it from its beginning. */
@@ -79,6 +98,7 @@ export function everythingTouched(world: World): Touched {
 		nodes: new Set(world.nodes.keys()),
 		serviceCidrs: true,
 		nodeAddresses: true,
+		pods: new Set(world.pods.keys()),
 		synced: true,
 	};
 }
@@ -115,7 +135,7 @@ function isProxied({type, clusterIps, proxyName}: Service): boolean {
 	return type !== 'ExternalName' && clusterIps.length > 0 && proxyName === undefined;
 }
 
-function put(world: WritableWorld, object: KubeObject | NodeAddress, touched: WritableTouched): void {
+function put(world: WritableWorld, object: WorldObject, touched: WritableTouched): void {
 	const key = keyOf(object);
 	switch (object.kind) {
 		case 'Service':
@@ -138,15 +158,13 @@ function put(world: WritableWorld, object: KubeObject | NodeAddress, touched: Wr
 			break;
 		case 'NodeAddress':
 			touched.nodeAddresses = setOrDelete(world.nodeAddresses, key, object) || touched.nodeAddresses;
+			break;
+		case 'PodAttachment':
+			setAttachment(world, key, object, touched);
 	}
 }
 
-function remove(
-	world: WritableWorld,
-	kind: (KubeObject | NodeAddress)['kind'],
-	key: ObjectKey,
-	touched: WritableTouched,
-) {
+function remove(world: WritableWorld, kind: WorldObject['kind'], key: ObjectKey, touched: WritableTouched) {
 	switch (kind) {
 		case 'Service':
 			if (world.services.delete(key)) {
@@ -168,6 +186,9 @@ function remove(
 			break;
 		case 'NodeAddress':
 			touched.nodeAddresses = world.nodeAddresses.delete(key) || touched.nodeAddresses;
+			break;
+		case 'PodAttachment':
+			setAttachment(world, key, undefined, touched);
 	}
 }
 
@@ -210,6 +231,40 @@ function setSlice(
 		world.slices.set(owner, others === undefined ? [slice] : [...others, slice].sort(bySliceName));
 		touched.services.add(owner);
 	}
+}
+
+/** What an attachment belongs to may change too, and then both are touched. */
+function setAttachment(
+	world: WritableWorld,
+	key: ObjectKey,
+	attachment: PodAttachment | undefined,
+	touched: WritableTouched,
+): void {
+	const before = world.attachments.get(key);
+	if (!setOrDelete(world.attachments, key, attachment)) {
+		return;
+	}
+
+	if (before !== undefined) {
+		const owner = podKey(before);
+		const rest = world.pods.get(owner)?.filter((other) => other !== before) ?? [];
+		setOrDelete(world.pods, owner, rest.length === 0 ? undefined : rest);
+		touched.pods.add(owner);
+	}
+
+	if (attachment !== undefined) {
+		const owner = podKey(attachment);
+		world.pods.set(owner, [...(world.pods.get(owner) ?? []), attachment].sort(byAttachmentKey));
+		touched.pods.add(owner);
+	}
+}
+
+function podKey({namespace, name}: PodAttachment): ObjectKey {
+	return serviceKey(namespace, podName(name));
+}
+
+function byAttachmentKey(a: PodAttachment, b: PodAttachment): number {
+	return keyOf(a) < keyOf(b) ? -1 : 1;
 }
 
 /** Slices of one Service are of one namespace. The order decides which of two equal endpoints stands. */

@@ -2,8 +2,9 @@ import type {Change} from '../model/change.ts';
 import {type Address, addressFromBytes} from '../net/address.ts';
 import {type Prefix, parsePrefix, prefixContains} from '../net/prefix.ts';
 import {decodeBody} from '../wire/body.ts';
+import {linkFlags} from '../wire/link.ts';
 import type {Message} from '../wire/message.ts';
-import {addressFlags, linkFlags, rtnetlink} from '../wire/rtnetlink.ts';
+import {addressFlags, rtnetlink} from '../wire/rtnetlink.ts';
 
 type Link = {readonly name: string; readonly up: boolean};
 

@@ -6,7 +6,8 @@ import {NetlinkSocket} from '../kernel/socket.ts';
 import type {Change, Source} from '../model/change.ts';
 import type {Logger} from '../observe/log.ts';
 import {encodeMessage} from '../wire/body.ts';
-import {rtnetlink, rtnetlinkGroups, skipStatistics} from '../wire/rtnetlink.ts';
+import {skipStatistics} from '../wire/link.ts';
+import {rtnetlink, rtnetlinkGroups} from '../wire/rtnetlink.ts';
 import {Writer} from '../wire/writer.ts';
 import {AddressTable} from './address-table.ts';
 

@@ -239,6 +239,25 @@ const fairlead = {
 		labels: [],
 		help: 'Attempts to listen on a health-check node port that failed',
 	},
+	cniCalls: {
+		name: 'fairlead_cni_calls_total',
+		type: 'counter',
+		labels: ['verb', 'code'],
+		help: 'Calls of the CNI plugin, by the code that they were answered with; 0 is success',
+	},
+	cniCallDuration: {
+		name: 'fairlead_cni_call_duration_seconds',
+		type: 'histogram',
+		labels: ['verb'],
+		help: 'From a call of the CNI plugin at the control socket to its answer',
+		buckets: commitBuckets,
+	},
+	cniAddresses: {
+		name: 'fairlead_cni_addresses',
+		type: 'gauge',
+		labels: ['ip_family', 'state'],
+		help: 'Addresses of the Node’s podCIDRs: all, and those that are neither held nor resting (free)',
+	},
 	eventLoopLag: {
 		name: 'fairlead_event_loop_lag_seconds',
 		type: 'histogram',

@@ -1,8 +1,12 @@
+import {podName} from '../model/objects.ts';
 import type {Address} from '../net/address.ts';
 import type {Protocol} from '../net/port.ts';
 import type {Prefix} from '../net/prefix.ts';
 
-/** One port of one Service: every decision is made per service port and address family. */
+/**
+ * One port of one Service: every decision is made per service port and address family. A host port of a pod has the
+ * name that `podName` gives the pod, and its number as the port's name.
+ */
 export type ServicePortName = {
 	readonly namespace: string;
 	readonly name: string;
@@ -11,9 +15,28 @@ export type ServicePortName = {
 	readonly protocol: Protocol;
 };
 
-/** `ns/name:port`, as kube-proxy prints it; without the colon when the port has no name. */
+/**
+ * `ns/name:port`, as kube-proxy prints it; without the colon when the port has no name. A host port of a pod is
+ * `Pod ns/name:port`, with its number.
+ */
 export function printServicePort({namespace, name, port}: ServicePortName): string {
-	return port === '' ? `${namespace}/${name}` : `${namespace}/${name}:${port}`;
+	const owner = name.startsWith(podPrefix)
+		? `Pod ${namespace}/${name.slice(podPrefix.length)}`
+		: `${namespace}/${name}`;
+	return port === '' ? owner : `${owner}:${port}`;
+}
+
+const podPrefix = podName('');
+
+/** Whether {@link printServicePort} printed a host port of a pod: a namespace has no blank. */
+export function printsPod(text: string): boolean {
+	return text.startsWith('Pod ');
+}
+
+/** `Service ns/name` or `Pod ns/name`: how reasons call what a port is of. */
+export function printOwner({namespace, name}: Pick<ServicePortName, 'namespace' | 'name'>): string {
+	const owner = printServicePort({namespace, name, port: '', protocol: 'TCP'});
+	return name.startsWith(podPrefix) ? owner : `Service ${owner}`;
 }
 
 /** A pod's address and port that connections are sent to. Identity is address and port; the set has no order. */

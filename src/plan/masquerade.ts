@@ -1,9 +1,9 @@
 import type {Node} from '../model/objects.ts';
 import {type Family, families} from '../net/address.ts';
-import {type Prefix, prefixFamily} from '../net/prefix.ts';
+import {collapsePrefixes, type Prefix, parsePrefix, prefixFamily} from '../net/prefix.ts';
 import type {Because, Frontend} from './frontend.ts';
 import type {PlanOptions} from './options.ts';
-import type {LocalDetector} from './plan.ts';
+import type {LocalDetector, NodePlan} from './plan.ts';
 
 /** Whose source address is rewritten, and who said so. */
 export type Masquerade = {readonly masquerade: Frontend['masquerade']; readonly because: Because};
@@ -22,6 +22,19 @@ export function planDetector({detector}: PlanOptions, node: Node | undefined): L
 		case 'interfaceNamePrefix':
 			return {kind: 'interfacePrefix', prefix: detector.prefix};
 	}
+}
+
+/** Nobody forwards them: a link is where the pod is known, and a group has members, not a way back. */
+const neverMasqueraded = ['169.254.0.0/16', '224.0.0.0/4', 'fe80::/10', 'ff00::/8'].map(parsePrefix);
+
+/** Where this node's pods are seen by their own addresses; undefined when the configuration asks for no masquerade. */
+export function planPodMasquerade(
+	{podMasquerade}: PlanOptions,
+	detector: LocalDetector,
+	node: Node | undefined,
+): NodePlan['podMasquerade'] {
+	const known = [...(node?.podCidrs ?? []), ...(detector.kind === 'prefixes' ? detector.prefixes : [])];
+	return podMasquerade && {except: collapsePrefixes([...podMasquerade.except, ...known, ...neverMasqueraded])};
 }
 
 /** The first prefix of each family, as kube-proxy takes them. */

@@ -1,11 +1,9 @@
 import type {World} from '../model/world.ts';
-import {type Address, type Family, familyOf} from '../net/address.ts';
-import {type Prefix, parsePrefix, prefixContains, prefixFamily} from '../net/prefix.ts';
+import {type Family, familyOf} from '../net/address.ts';
+import {type Prefix, prefixContains, prefixFamily} from '../net/prefix.ts';
 import type {Because} from './frontend.ts';
+import {isLoopback, type NodeIp, wildcards} from './node-addresses.ts';
 import type {PlanOptions} from './options.ts';
-
-/** An address of this node, and who said so. */
-export type NodeIp = {readonly address: Address; readonly because: Because};
 
 /**
  * The addresses of one family that answer node ports, each with its reason; whether those are all of the node's; and
@@ -16,9 +14,6 @@ export type NodePortAddresses = {
 	readonly all: boolean;
 	readonly unserved: readonly Because[];
 };
-
-/** Source: RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3. */
-const loopback = [parsePrefix('127.0.0.0/8'), parsePrefix('::1/128')];
 
 /**
  * The addresses of this node that answer node ports, in the order of their text. Loopback is never among them: the
@@ -51,7 +46,10 @@ export function nodePortAddresses(
 /** What the option asks for in one family. */
 type Asked = {readonly primary: boolean; readonly localhost: boolean; readonly prefixes: readonly Prefix[]};
 
-const everything: Readonly<Record<Family, Prefix>> = {IPv4: parsePrefix('0.0.0.0/0'), IPv6: parsePrefix('::/0')};
+const everything: Readonly<Record<Family, Prefix>> = {
+	IPv4: {address: wildcards.IPv4, bits: 0},
+	IPv6: {address: wildcards.IPv6, bits: 0},
+};
 
 function askedFor({nodePortAddresses: all}: PlanOptions, family: Family): Asked {
 	const prefixes = all.filter((each) => typeof each !== 'string').filter((each) => prefixFamily(each) === family);
@@ -80,8 +78,4 @@ function unservedOf(asked: Asked, count: number, nodeName: string, family: Famil
 	}
 
 	return unserved;
-}
-
-function isLoopback(address: Address): boolean {
-	return loopback.some((prefix) => prefixContains(prefix, address));
 }

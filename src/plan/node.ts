@@ -1,10 +1,12 @@
 import type {Node, ObjectKey, Service} from '../model/objects.ts';
 import {isSame} from '../model/same.ts';
 import type {World} from '../model/world.ts';
-import {type Address, type Family, familyOf, parseAddress} from '../net/address.ts';
+import {type Address, type Family, familyOf} from '../net/address.ts';
 import {collapsePrefixes} from '../net/prefix.ts';
-import {clusterIpMasquerade, type Masquerade, planDetector} from './masquerade.ts';
-import {type NodeIp, type NodePortAddresses, nodePortAddresses} from './node-ports.ts';
+import {podsWithHostPorts} from './host-ports.ts';
+import {clusterIpMasquerade, type Masquerade, planDetector, planPodMasquerade} from './masquerade.ts';
+import {hostAddresses, type NodeIp, wildcards} from './node-addresses.ts';
+import {type NodePortAddresses, nodePortAddresses} from './node-ports.ts';
 import type {PlanOptions} from './options.ts';
 import type {NodePlan} from './plan.ts';
 
@@ -16,6 +18,8 @@ export type NodeView = {
 	/** The node's own addresses, at most one of each family, each with who said so. */
 	readonly nodeIps: readonly NodeIp[];
 	readonly nodePorts: Readonly<Record<Family, NodePortAddresses>>;
+	/** Where host ports are entered. */
+	readonly hostAddresses: Readonly<Record<Family, readonly NodeIp[]>>;
 	readonly clusterIps: Readonly<Record<Family, Masquerade>>;
 	readonly healthCheckAddresses: readonly Address[];
 	readonly plan: NodePlan;
@@ -39,18 +43,19 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 		families: options.families,
 		nodeIps,
 		nodePorts,
+		hostAddresses: {IPv4: hostAddresses(world, 'IPv4'), IPv6: hostAddresses(world, 'IPv6')},
 		clusterIps,
 		healthCheckAddresses: options.families.flatMap((family) => listenAddresses(nodePorts[family], family)),
 		plan: {
 			serviceCidrs: collapsePrefixes([...world.serviceCidrs.values()].flatMap(({cidrs}) => cidrs)),
 			detector,
 			clusterIpMasquerade: {IPv4: clusterIps.IPv4.masquerade, IPv6: clusterIps.IPv6.masquerade},
+			guardsLoopback: options.attachesPods === true || world.pods.size > 0,
+			podMasquerade: planPodMasquerade(options, detector, node),
 			addresses: nodeIps.map(({address}) => address),
 		},
 	};
 }
-
-const wildcards: Readonly<Record<Family, Address>> = {IPv4: parseAddress('0.0.0.0'), IPv6: parseAddress('::')};
 
 /** Source: kube-proxy, newServiceHealthServer: the addresses of node ports, or all of the family at once. */
 function listenAddresses({all, addresses}: NodePortAddresses, family: Family): readonly Address[] {
@@ -79,8 +84,13 @@ function ipsOf({nodeIps, nodeName}: PlanOptions, node: Node | undefined): readon
 	return ips;
 }
 
-/** The Services that a change of this node or of what is known of it may touch. */
-export function affectedServices(world: World, before: NodeView, after: NodeView): readonly ObjectKey[] {
+/** The Services and pods that a change of this node or of what is known of it may touch. */
+export function affectedByNode(world: World, before: NodeView, after: NodeView): readonly ObjectKey[] {
+	const pods = isSame(before.hostAddresses, after.hostAddresses) ? [] : podsWithHostPorts(world.pods);
+	return [...affectedServices(world, before, after), ...pods];
+}
+
+function affectedServices(world: World, before: NodeView, after: NodeView): readonly ObjectKey[] {
 	if (before.zone !== after.zone || !isSame(before.clusterIps, after.clusterIps)) {
 		return [...world.services.keys()];
 	}

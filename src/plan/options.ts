@@ -27,6 +27,13 @@ export type PlanOptions = {
 	readonly detector: DetectorOption;
 	/** Every connection to a cluster IP gets this node's address as its source. */
 	readonly masqueradeAll: boolean;
+	/** Whether pods get their network from this program: their links may lead to loopback before a plan knows of them. */
+	readonly attachesPods?: boolean;
+	/**
+	 * Pods of this node that reach beyond the cluster are seen by the node's address, but at these destinations, the
+	 * Node's own podCIDRs, link-local and multicast ones. Absent = nothing is rewritten but connections to Services.
+	 */
+	readonly podMasquerade?: {readonly except: readonly Prefix[]} | undefined;
 	/**
 	 * Prefixes filter the addresses that this node's interfaces hold. With nothing but prefixes, a family that none
 	 * of them is of answers on all its addresses; an empty list answers on all. kube-proxy's default in nftables

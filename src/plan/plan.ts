@@ -16,6 +16,16 @@ export type NodePlan = {
 	readonly detector: LocalDetector;
 	/** Of which connections to cluster IPs the source is rewritten, by family. */
 	readonly clusterIpMasquerade: Readonly<Record<Family, Frontend['masquerade']>>;
+	/**
+	 * Whether a host port is on loopback: the links of pods then carry loopback addresses, and no pod may come to what
+	 * else listens there.
+	 */
+	readonly guardsLoopback: boolean;
+	/**
+	 * Connections of this node's pods that leave it for an address in none of these get this node's address as their
+	 * source: nobody outside knows the way to a pod. Absent where somebody else sees to that.
+	 */
+	readonly podMasquerade?: {readonly except: readonly Prefix[]} | undefined;
 	/** This node's primary addresses, at most one of each family: it answers pings to a cluster IP by them. */
 	readonly addresses: readonly Address[];
 };

@@ -1,10 +1,11 @@
-import {type ObjectKey, serviceKey} from '../model/objects.ts';
+import {type EndpointSlice, type ObjectKey, serviceKey} from '../model/objects.ts';
 import {isSame} from '../model/same.ts';
 import {createWorld, type Touched, type World} from '../model/world.ts';
 import {Claims} from './claims.ts';
 import {type Frontend, type FrontendKey, kindOrder} from './frontend.ts';
 import {isSameBackends, isSameFrontend} from './frontends.ts';
-import {affectedServices, type NodeView, planNode} from './node.ts';
+import {planHostPorts} from './host-ports.ts';
+import {affectedByNode, type NodeView, planNode} from './node.ts';
 import type {PlanOptions} from './options.ts';
 import type {HealthCheck, NodePlan, Plan, PlanChange, Unserved} from './plan.ts';
 import {createEdit, finishEdit, type PlanEdit} from './plan-change.ts';
@@ -17,6 +18,7 @@ const endpointsPerStep = 10_000;
 /** The one writer of a plan. It follows one world: everything that is ever touched in it must be told. */
 export class Planner {
 	readonly #options: PlanOptions;
+	/** Of pods with host ports too: `namespace/pod/name` is no Service's name. */
 	readonly #services = new Map<ObjectKey, ServicePlan>();
 	readonly #frontends: Claims<FrontendKey, Frontend>;
 	readonly #healthChecks: Claims<number, HealthCheck>;
@@ -25,7 +27,7 @@ export class Planner {
 		Plan,
 		'node' | 'healthCheckAddresses'
 	>;
-	/** Services still to plan, those included that a caller of {@link steps} gave up before. */
+	/** Services and pods still to plan, those included that a caller of {@link steps} gave up before. */
 	#queue: readonly ObjectKey[] = [];
 	#next = 0;
 	#node: NodeView;
@@ -80,9 +82,10 @@ export class Planner {
 
 	#begin(world: World, touched: Touched): PlanEdit {
 		const edit = createEdit();
-		this.#queue = [...this.#queue.slice(this.#next), ...touched.services];
+		this.#queue = [...this.#queue.slice(this.#next), ...touched.services, ...touched.pods];
 		this.#next = 0;
-		if (!touched.nodes.has(this.#options.nodeName) && !touched.nodeAddresses && !touched.serviceCidrs) {
+		const isOfNode = touched.nodes.has(this.#options.nodeName) || touched.nodeAddresses || touched.serviceCidrs;
+		if (!isOfNode && touched.pods.size === 0) {
 			return edit;
 		}
 
@@ -98,7 +101,7 @@ export class Planner {
 			edit.healthChecks = true;
 		}
 
-		const affected = affectedServices(world, before, after);
+		const affected = affectedByNode(world, before, after);
 		if (affected.length > 0) {
 			this.#queue = [...new Set([...this.#queue, ...affected])];
 		}
@@ -108,10 +111,9 @@ export class Planner {
 
 	/** Returns how many endpoints that took. */
 	#replan(world: World, key: ObjectKey, edit: PlanEdit): number {
-		const service = world.services.get(key);
-		const slices = world.slices.get(key) ?? [];
+		const slices = world.slices.get(key) ?? none;
 		const before = this.#services.get(key);
-		const after = service === undefined ? undefined : planService(key, service, slices, this.#node);
+		const after = this.#planOf(world, key, slices);
 		if (after === undefined) {
 			this.#services.delete(key);
 		} else {
@@ -133,7 +135,18 @@ export class Planner {
 		return endpoints;
 	}
 
-	/** Returns the Services that claim one of the frontends too. */
+	/** What the Service, or the pod, of this name asks for; undefined when it is not there, or a pod asks for nothing. */
+	#planOf(world: World, key: ObjectKey, slices: readonly EndpointSlice[]): ServicePlan | undefined {
+		const pod = world.pods.get(key);
+		if (pod !== undefined) {
+			return planHostPorts(pod, this.#node);
+		}
+
+		const service = world.services.get(key);
+		return service === undefined ? undefined : planService(key, service, slices, this.#node);
+	}
+
+	/** Returns the Services and pods that claim one of the frontends too. */
 	#swapFrontends(before: ServicePlan | undefined, after: ServicePlan | undefined, edit: PlanEdit): ObjectKey[] {
 		const rivals: ObjectKey[] = [];
 		for (const [key, old, put] of pairs(before?.frontends ?? none, after?.frontends ?? none)) {
@@ -204,10 +217,10 @@ export class Planner {
 
 	#lostClaims({frontends, healthCheck}: ServicePlan): readonly Unserved[] {
 		const lost: Unserved[] = [];
-		for (const {key, service} of frontends) {
+		for (const {key, service, kind} of frontends) {
 			const holder = this.#frontends.held.get(key);
 			if (holder !== undefined && holder.service !== service) {
-				lost.push({service, key, because: heldReason(holder)});
+				lost.push({service, key, because: heldReason(holder, kind)});
 			}
 		}
 

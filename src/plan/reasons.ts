@@ -1,5 +1,5 @@
 import type {ObjectKey, Service} from '../model/objects.ts';
-import {type Because, type Frontend, type FrontendKind, printServicePort} from './frontend.ts';
+import {type Because, type Frontend, type FrontendKind, printOwner, printServicePort} from './frontend.ts';
 import type {HealthCheck} from './plan.ts';
 import {honoursExternalPolicy} from './policies.ts';
 
@@ -34,21 +34,26 @@ export function externalPolicyReason(service: Service, object: string): Because 
 	return {object, field, decided};
 }
 
-/** Why a claim on the address, protocol and port of `holder` gets nothing. */
-export function heldReason(holder: Frontend): Because {
-	const {namespace, name} = holder.service;
+/** Why a claim of this kind on the address, protocol and port of `holder` gets nothing. */
+export function heldReason(holder: Frontend, claimed: FrontendKind): Because {
+	const whyFirst = claimed === 'hostPort' ? whyPodLater : whyServiceFirst;
 	const decided = `${holder.key} is that of ${printServicePort(holder.service)}: ${whyFirst}`;
-	return {object: `Service ${namespace}/${name}`, field: fieldOf[holder.kind], decided};
+	return {object: printOwner(holder.service), field: fieldOf[holder.kind], decided};
 }
 
-const whyFirst = 'cluster IPs come before load-balancer, external IPs and node ports, then older Services, then names';
+const whyServiceFirst =
+	'cluster IPs come before load-balancer, external IPs and node ports, then older Services, then names';
+
+const whyPodLater = 'Services come before host ports of pods, and older pods before younger ones, then names';
+
+export const hostPortField = 'spec.containers[].ports[].hostPort';
 
 const fieldOf: Readonly<Record<FrontendKind, string>> = {
 	clusterIP: 'spec.clusterIPs',
 	loadBalancerIP: 'status.loadBalancer.ingress',
 	externalIP: 'spec.externalIPs',
 	nodePort: 'spec.ports[].nodePort',
-	hostPort: 'spec.containers[].ports[].hostPort',
+	hostPort: hostPortField,
 };
 
 /** Why a health-check node port that `holder` has is not opened for another Service too. */

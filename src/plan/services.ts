@@ -107,7 +107,7 @@ function ownClaims({frontends, unserved}: Draft): readonly Frontend[] {
 		if (first === undefined) {
 			claims.set(frontend.key, frontend);
 		} else if (first.service !== frontend.service) {
-			unserved.push({service: frontend.service, key: frontend.key, because: heldReason(first)});
+			unserved.push({service: frontend.service, key: frontend.key, because: heldReason(first, frontend.kind)});
 		}
 	}
 

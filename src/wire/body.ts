@@ -1,5 +1,5 @@
 import {NetError} from '../errors.ts';
-import {type AttributesOf, type AttributeTable, decodeAttributes, encodeAttributes} from './attribute.ts';
+import {type AttributesOf, type AttributeTable, decodeAttributes, encodeAttributes, type Kind} from './attribute.ts';
 import type {NumberKind} from './kinds.ts';
 import {beginMessage, endMessage} from './message.ts';
 import {align, viewOf, type Writer} from './writer.ts';
@@ -80,4 +80,14 @@ export function decodeBody<L extends Layout>(from: L, payload: Uint8Array): Body
 	}
 
 	return result as BodyOf<L>;
+}
+
+/** A C struct and what attributes follow it, inside an attribute. */
+export function body<L extends Layout>(of: L): Kind<Draft<L>> & {readonly layout: L} {
+	return {
+		layout: of,
+		flags: 0,
+		write: (writer, value) => encodeBody(writer, of, value),
+		read: (view, start, end) => decodeBody(of, new Uint8Array(view.buffer, view.byteOffset + start, end - start)),
+	};
 }

@@ -1,6 +1,9 @@
-import {attributeTable, nested} from './attribute.ts';
+import {attributeTable} from './attribute.ts';
 import {layout} from './body.ts';
-import {bytes, string, u8, u16, u32} from './kinds.ts';
+import {bytes, string, u8, u32} from './kinds.ts';
+import {linkChangeLayout, linkLayout} from './link.ts';
+import {neighbourLayout, routeLayout} from './route.ts';
+import {tbfLayout, trafficLayout, u32Layout} from './traffic.ts';
 
 /** RTNLGRP_*, multicast groups that tell of changes. Source: include/uapi/linux/rtnetlink.h */
 export const rtnetlinkGroups = {
@@ -46,40 +49,15 @@ const addressAttributes = attributeTable({
 	protocol: [11, u8], // IFA_PROTO: who made it (kernel 5.18)
 });
 
-/** IFF_*, flags of an interface. Source: include/uapi/linux/if.h */
-export const linkFlags = {up: 0x1, broadcast: 0x2, loopback: 0x8, pointToPoint: 0x10, running: 0x40} as const;
-
-/** RTEXT_FILTER_SKIP_STATS for extendedMask: without it a dump spends most of its bytes on counters. Source: rtnetlink.h */
-export const skipStatistics = 0x8;
-
-/** struct ifinfomsg. Source: include/uapi/linux/rtnetlink.h */
-const ifinfomsg = {
-	family: u8,
-	padding: u8,
-	type: u16, // ARPHRD_*: 1 ethernet, 772 loopback
-	index: u32,
-	flags: u32, // linkFlags
-	change: u32, // which flags a request means to set
-} as const;
-
-/** IFLA_INFO_*. Source: include/uapi/linux/if_link.h */
-const linkInfoAttributes = attributeTable({kind: [1, string]}); // "veth", "bridge", "vxlan" …
-
-/** IFLA_*. Source: include/uapi/linux/if_link.h */
-const linkAttributes = attributeTable({
-	extendedMask: [29, u32], // IFLA_EXT_MASK: what a request wants to be told, or not
-	address: [1, bytes], // IFLA_ADDRESS: MAC
-	name: [3, string], // IFLA_IFNAME
-	mtuBytes: [4, u32], // IFLA_MTU
-	peer: [5, u32], // IFLA_LINK: the index of the other end, or of the interface below
-	master: [10, u32], // IFLA_MASTER: the index of its bridge
-	operState: [16, u8], // IFLA_OPERSTATE: 6 is up
-	info: [18, nested(linkInfoAttributes)], // IFLA_LINKINFO
-	group: [27, u32], // IFLA_GROUP
-});
-
 /** RTM_* as types of netlink messages, with the layout of their bodies. `new` is also the type of answers and events. */
 export const rtnetlink = {
-	link: {new: 16, delete: 17, get: 18, layout: layout(ifinfomsg, linkAttributes)},
+	link: {new: 16, delete: 17, get: 18, layout: linkLayout},
+	linkChange: {new: 16, set: 19, layout: linkChangeLayout},
 	address: {new: 20, delete: 21, get: 22, layout: layout(ifaddrmsg, addressAttributes)},
+	route: {new: 24, delete: 25, get: 26, layout: routeLayout},
+	neighbour: {new: 28, delete: 29, get: 30, layout: neighbourLayout},
+	discipline: {new: 36, delete: 37, get: 38, layout: trafficLayout}, // RTM_NEWQDISC
+	tbf: {new: 36, layout: tbfLayout},
+	filter: {new: 44, delete: 45, get: 46, layout: trafficLayout}, // RTM_NEWTFILTER
+	u32: {new: 44, layout: u32Layout},
 } as const;

@@ -13,10 +13,25 @@ COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fairlead; printf '%s\\n
 }
 
 test('bash completes commands, flags of a command and the shells', async (t) => {
-	t.deepEqual(await offers('fairlead', 'c'), ['check', 'cleanup', 'completion']);
+	t.deepEqual(await offers('fairlead', 'c'), ['check', 'cni', 'cleanup', 'completion']);
 	t.deepEqual(await offers('fairlead', 'run', '--node'), ['--nodeport-addresses']);
 	t.deepEqual(await offers('fairlead', 'init', '--conntrack-m'), ['--conntrack-max-per-core', '--conntrack-min']);
 	t.deepEqual(await offers('fairlead', 'completion', ''), ['--help', 'bash', 'zsh', 'fish']);
+	t.deepEqual(await offers('fairlead', 'ipam', ''), [
+		'--help',
+		'--output',
+		'--state-dir',
+		'--force',
+		'list',
+		'release',
+	]);
+});
+
+test('bash completes the commands of cni, and the flags of all of them', async (t) => {
+	t.deepEqual(await offers('fairlead', 'cni', ''), [
+		...['--help', '--bin-dir', '--conf-dir', '--conf-name', '--state-dir', '--output', '--mode', '--mtu', '--timeout'],
+		...['--binary-only', 'install', 'uninstall'],
+	]);
 });
 
 test('every shell knows every flag that help shows, and none that it hides', async (t) => {

@@ -5,12 +5,21 @@ import {runHere} from '../support/program.ts';
 
 const folder = fileURLToPath(new URL('../golden/cli/', import.meta.url));
 
-for (const command of ['', 'run', 'init', 'status', 'check', 'plan', 'cleanup', 'version', 'completion']) {
+for (const command of ['', 'run', 'init', 'status', 'ipam', 'check', 'plan', 'cleanup', 'version', 'completion']) {
 	test(`help of ${command === '' ? 'the program' : command} is as reviewed`, async (t) => {
 		const {code, stdout, stderr} = await runHere([...(command === '' ? [] : [command]), '--help']);
 		t.is(code, 0);
 		t.is(stderr, '');
 		golden(t, `${folder}${command === '' ? 'fairlead' : command}.txt`, stdout);
+	});
+}
+
+for (const command of ['cni', 'cni install', 'cni uninstall']) {
+	test(`help of ${command} is as reviewed`, async (t) => {
+		const {code, stdout, stderr} = await runHere([...command.split(' '), '--help']);
+		t.is(code, 0);
+		t.is(stderr, '');
+		golden(t, `${folder}${command.replaceAll(' ', '-')}.txt`, stdout);
 	});
 }
 

@@ -37,7 +37,7 @@ const broken = buildStatus({
 	notWhole: Array.from({length: 25}, (_, n) => ({
 		service: `shop/s${String(n).padStart(2, '0')}:http`,
 		what: `10.96.0.${n} TCP 80`,
-		because: `Service shop/web, spec.clusterIPs: 10.96.0.${n} TCP 80 is that of shop/web:http: cluster IPs come before load-balancer, external IPs and node ports, then older Services, then names`,
+		because: `Service shop/web, spec.clusterIPs: 10.96.0.${n} TCP 80 is that of shop/web:http: cluster IPs come before load-balancer, external IPs, node ports and host ports, then older Services, then names`,
 	})),
 	problems: [
 		{source: 'files', code: 'FILE_INVALID', message: 'cannot parse "a.yaml" at line 3', hint: 'Mend the file.'},

@@ -78,7 +78,7 @@ export class Kubelet {
 	 * @param instead what is to be otherwise than the Pod says
 	 * @throws Error when the Pod has no such container
 	 */
-	async start(name: 'init' | 'fairlead', instead: Partial<Security> = {}): Promise<Container> {
+	async start(name: 'init' | 'cni' | 'fairlead', instead: Partial<Security> = {}): Promise<Container> {
 		const {initContainers = [], containers = []} = this.pod.spec ?? {};
 		const container = [...initContainers, ...containers].find((each) => each.name === name);
 		if (container === undefined) {

@@ -108,6 +108,35 @@ testNode(
 	},
 );
 
+testNode(
+	'overlays/with-cni: the init container puts the plugin on the node, and the next one leaves it alone',
+	async (t, node) => {
+		await applied(t, node, 'overlays/with-cni');
+		for (const change of ['written', 'unchanged']) {
+			await node.kubelet.createPod();
+			await node.kubelet.writeVolumes();
+			const init = await node.kubelet.start('cni');
+			t.is(await init.ended(), 0, init.log);
+			t.is(init.log, `/opt/cni/bin/fairlead-cni ${change}\n`);
+		}
+	},
+);
+
+/** CAP_NET_ADMIN and CAP_SYS_ADMIN. Source: include/uapi/linux/capability.h */
+const netAndSysAdmin = ((1n << 12n) | (1n << 21n)).toString(16).padStart(16, '0');
+
+testNode(
+	'overlays/with-cni: the daemon may enter namespaces besides, and says what keeps pods from being attached',
+	async (t, node) => {
+		await applied(t, node, 'overlays/with-cni');
+		const daemon = await node.startPod();
+		t.is(daemon.statusOf('CapEff'), netAndSysAdmin);
+		const install = 'fairlead cni install --bin-dir /run/fairlead --timeout 0 2>&1; :';
+		t.regex((await daemon.exec('sh', '-c', install)).stdout, /because: .* this Node has no podCIDRs yet\n/);
+		t.regex((await daemon.exec('fairlead', 'cni', 'uninstall', '--bin-dir', '/run/fairlead')).stdout, /removed\n$/);
+	},
+);
+
 function clusterCidr(): string {
 	return `FAIRLEAD_CLUSTER_CIDR=${labFlags.get('cluster-cidr')}`;
 }

@@ -37,6 +37,14 @@ test('with objects alone, everything else is as kube-proxy has it in nftables mo
 		bindAddressHardFail: false,
 		stateDir: '/run/fairlead',
 		verbosity: 2,
+		cni: {
+			confDir: undefined,
+			mode: 'routed',
+			mtuBytes: 0,
+			masquerade: true,
+			nonMasqueradeCidrs: [],
+			addressRestMs: 60_000,
+		},
 		conntrack: {
 			maxPerCore: 32_768,
 			min: 131_072,

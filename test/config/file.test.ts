@@ -89,7 +89,7 @@ test('a field that no kube-proxy here knows is left out with a warning, and with
 test('a field of ours that does not exist is refused: no other program reads that document', (t) => {
 	t.deepEqual(problemsOf({file: fairleadFile('statedir: /run/x', 'mode: auto')}), [
 		'FairleadConfiguration.statedir "/run/x" (wanted: no such field; did you mean stateDir?)',
-		'FairleadConfiguration.mode "auto" (wanted: no such field)',
+		'FairleadConfiguration.mode "auto" (wanted: no such field; did you mean cni.mode?)',
 	]);
 });
 

@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import test from 'ava';
 import {fieldsOf, kubeProxyFields, whyUnused} from '../../src/config/kube-proxy-fields.ts';
 import {foreignFlags} from '../../src/config/kube-proxy-flags.ts';
-import {settingEntries} from '../../src/config/settings.ts';
+import {ownField, settingEntries} from '../../src/config/settings.ts';
 
 /** The page's rows of tables, their columns no longer padded. */
 const rows = readFileSync(new URL('../../src/config/README.md', import.meta.url), 'utf8')
@@ -20,7 +20,7 @@ test('the README lists every setting once, with its default, its fields, and whe
 		const [row = '', ...more] = rowsOf(flag);
 		const fields =
 			field === undefined
-				? `ours: \`${name}\``
+				? `ours: \`${ownField(name)}\``
 				: fieldsOf(field)
 						.map((each) => `\`${each}\``)
 						.join(', ');

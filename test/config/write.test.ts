@@ -34,7 +34,7 @@ test('what is in force is told by the fields of its documents, what is ours apar
 	const documents = configDocuments(configFrom({flags: said}), 'Worker-1');
 	t.like(documents.KubeProxyConfiguration, {metricsBindAddress: 'none', nftables: {syncPeriod: '30s'}});
 	t.deepEqual(documents.KubeProxyConfiguration['nodePortAddresses'], ['primary', '192.0.2.0/24']);
-	t.deepEqual(Object.keys(documents.FairleadConfiguration), ['objects', 'stateDir']);
+	t.deepEqual(Object.keys(documents.FairleadConfiguration), ['objects', 'cni', 'stateDir']);
 });
 
 const durations = fc
@@ -88,6 +88,12 @@ const flags: fc.Arbitrary<Said> = fc.record(
 		'bind-address-hard-fail': booleans,
 		'state-dir': words.map((word) => `/${word}`),
 		v: fc.nat({max: 99}).map(String),
+		'cni-conf-dir': words.map((word) => `/${word}`),
+		'cni-mode': fc.constantFrom('routed', 'bridge'),
+		'cni-mtu': fc.constantFrom('0', '1280', '9000'),
+		'cni-masquerade': booleans,
+		'non-masquerade-cidrs': fc.uniqueArray(prefixes, {minLength: 1}).map(String),
+		'cni-address-rest': durations,
 		kubeconfig: words,
 		master: fc.constantFrom('https://192.0.2.1:6443', 'http://localhost'),
 		'conntrack-max-per-core': counts,

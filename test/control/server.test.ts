@@ -176,9 +176,9 @@ test('one connection may have sixteen questions in hand', async (t) => {
 	t.like(await raw.next(), {id: 18, part: {kind: 'head'}});
 });
 
-test('the sixty-fifth connection takes the place of the oldest that asks nothing, half a message or not', async (t) => {
+test('where 64 connections may be, the 65th takes the place of the oldest that asks nothing, half a message or not', async (t) => {
 	const {handlers} = gated();
-	const {client} = await serve(t, handlers);
+	const {client} = await serve(t, handlers, {connectionsMax: 64});
 	const busy = client();
 	busy.ask(1);
 	await busy.next();

@@ -3,10 +3,10 @@ import type {NotWhole} from '../../src/control/status.ts';
 import {Cluster} from '../../src/daemon/cluster.ts';
 import type {Commit} from '../../src/daemon/follower.ts';
 import {NotWholeLog} from '../../src/daemon/not-whole-log.ts';
-import type {KubeObject} from '../../src/model/objects.ts';
+import type {WorldObject} from '../../src/model/objects.ts';
 import type {PlanChange} from '../../src/plan/plan.ts';
 import {buildOptions} from '../plan/planned.ts';
-import {buildService} from '../support/builders.ts';
+import {buildAttachment, buildService} from '../support/builders.ts';
 import {FakeClock} from '../support/fake-clock.ts';
 import {FakeDataplane} from '../support/fake-dataplane.ts';
 import {memoryLog} from '../support/memory-log.ts';
@@ -19,7 +19,7 @@ function start() {
 	const onNews = (rows: readonly NotWhole[]) => void news.push(rows.map(({service}) => service));
 	const follower = new NotWholeLog(log, new FakeDataplane(), new FakeClock(), onNews);
 	let first = true;
-	const commit = async (full: boolean, ...objects: readonly KubeObject[]): Promise<unknown[]> => {
+	const commit = async (full: boolean, ...objects: readonly WorldObject[]): Promise<unknown[]> => {
 		for (const object of objects) {
 			cluster.take({verb: 'put', object});
 		}
@@ -35,8 +35,8 @@ function start() {
 		return lines.slice(before).map((line): unknown => JSON.parse(line));
 	};
 	return {
-		full: async (...objects: KubeObject[]) => await commit(true, ...objects),
-		update: async (...objects: KubeObject[]) => await commit(false, ...objects),
+		full: async (...objects: WorldObject[]) => await commit(true, ...objects),
+		update: async (...objects: WorldObject[]) => await commit(false, ...objects),
 		...{cluster, news},
 	};
 }
@@ -116,4 +116,15 @@ test('a Service that is deleted is forgotten', async (t) => {
 	cluster.take({verb: 'delete', kind: 'Service', key: 'shop/web'});
 	t.deepEqual(await update(), []);
 	t.is((await update(sticky)).length, 1);
+});
+
+test('a host port that cannot be served is named with its pod', async (t) => {
+	const {full, update} = start();
+	await full();
+	const [line] = await update(buildAttachment('shop/web', {addresses: ['fd01::9'], hostPorts: ['::1 8080:80']}));
+	t.like(line, {
+		msg: 'a host port of a pod is not served as written',
+		service: 'Pod shop/web:8080',
+		what: '::1 TCP 8080',
+	});
 });

@@ -2,6 +2,7 @@ import {fc, testProp} from '@fast-check/ava';
 import {NftablesDataplane} from '../../src/dataplane/nftables/nftables.ts';
 import {createWorld, reduce} from '../../src/model/world.ts';
 import {families} from '../../src/net/address.ts';
+import {parsePrefix} from '../../src/net/prefix.ts';
 import type {PlanOptions} from '../../src/plan/options.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import {Planner} from '../../src/plan/planner.ts';
@@ -21,6 +22,12 @@ const anyDetector = fc.constantFrom<PlanOptions['detector']>(
 	{kind: 'bridgeInterface', name: 'cni0'},
 );
 
+const anyPodMasquerade = fc.constantFrom<PlanOptions['podMasquerade']>(
+	undefined,
+	{except: []},
+	{except: [parsePrefix('10.0.0.0/8'), parsePrefix('fd00::/8')]},
+);
+
 async function texts(kernel: FakeNftables): Promise<readonly string[]> {
 	return await Promise.all(families.map(async (family) => await tableText(kernel, family)));
 }
@@ -33,10 +40,10 @@ async function fromNothing(plan: Plan): Promise<readonly string[]> {
 
 testProp(
 	'whatever changes in whatever order, the kernel has what a sync from nothing gives, and a resync sends nothing',
-	[anyHistory, anyDetector, fc.boolean()],
-	async (t, history, detector, masqueradeAll) => {
+	[anyHistory, anyDetector, fc.boolean(), anyPodMasquerade],
+	async (t, history, detector, masqueradeAll, podMasquerade) => {
 		const world = createWorld();
-		const planner = new Planner(buildOptions({detector, masqueradeAll}));
+		const planner = new Planner(buildOptions({detector, masqueradeAll, podMasquerade}));
 		const kernel = new FakeNftables();
 		const dataplane = new NftablesDataplane({kernel});
 		await dataplane.sync(planner.plan, true, signal);
@@ -57,12 +64,12 @@ testProp(
 
 testProp(
 	'from the table of any plan, a sync makes that of any other',
-	[anyHistory, anyHistory],
-	async (t, before, after) => {
+	[anyHistory, anyHistory, anyPodMasquerade, anyPodMasquerade],
+	async (t, before, after, ...podMasquerades) => {
 		const kernel = new FakeNftables();
-		const plans = [before, after].map((history) => {
+		const plans = [before, after].map((history, index) => {
 			const world = createWorld();
-			const planner = new Planner(buildOptions());
+			const planner = new Planner(buildOptions({podMasquerade: podMasquerades[index]}));
 			planner.update(world, reduce(world, history.flat()));
 			return planner.plan;
 		});

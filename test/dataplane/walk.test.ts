@@ -2,7 +2,7 @@ import test from 'ava';
 import {fullOps, rulesOf} from '../../src/dataplane/nftables/rules.ts';
 import {walk} from '../../src/dataplane/nftables/walk.ts';
 import {NetError} from '../../src/errors.ts';
-import {buildFrontend, buildNodePlan} from '../support/frontends.ts';
+import {buildFrontend, buildNodePlan, podPrefixes} from '../support/frontends.ts';
 import {buildPacket, fate, trace} from '../support/trace.ts';
 
 const clusterIp = '10.96.0.10:80/TCP';
@@ -161,4 +161,23 @@ test('a table that leads nowhere is refused, not guessed at', (t) => {
 	t.is(error.code, 'NFT_UNKNOWN');
 	rules.sets.delete('services');
 	t.throws(() => walk(rules, buildPacket('pod', clusterIp)), {instanceOf: NetError});
+});
+
+test('a pod is masqueraded where a Service leads it out of the cluster, and nobody else, if that is asked for', (t) => {
+	const far = [buildFrontend({target: '192.0.2.80 10.128.1.1'})];
+	const node = buildNodePlan({podMasquerade: {except: podPrefixes}});
+	t.is(fate(trace(far, 'pod', clusterIp)), '192.0.2.80:8080, 10.128.1.1:8080');
+	t.is(fate(trace(far, 'pod', clusterIp, node)), '192.0.2.80:8080 masqueraded, 10.128.1.1:8080');
+	const vip = [buildFrontend({...localParts, target: '192.0.2.80', local: '192.0.2.80'})];
+	t.is(fate(trace(vip, 'pod', '203.0.113.7:80/TCP', node)), '192.0.2.80:8080 masqueraded');
+	t.is(fate(trace(vip, 'outside', '203.0.113.7:80/TCP', node)), '192.0.2.80:8080');
+});
+
+test('a packet to loopback from elsewhere is dropped while a host port is there, that of the node is not', (t) => {
+	const port = [buildFrontend({kind: 'hostPort', address: '127.0.0.1', masquerade: 'node', target: '10.128.0.8!'})];
+	const node = buildNodePlan({guardsLoopback: true});
+	t.is(fate(trace(port, 'pod', '127.0.0.1:80/TCP', node)), 'dropped');
+	t.is(fate(trace(port, 'pod', '127.0.0.1:81/TCP', node)), 'dropped');
+	t.is(fate(trace(port, 'node', '127.0.0.1:80/TCP', node)), '10.128.0.8:8080 masqueraded');
+	t.is(fate(trace(port, 'node', '127.0.0.1:81/TCP', node)), 'passed');
 });

@@ -51,7 +51,8 @@ function opsOf(family: Family, detector: LocalDetector): Op[] {
 		buildFrontend({address: vip, port: 83, masquerade: 'node', sourceRanges: ranges, target: pods, local: 'drop'}),
 	];
 	const bare = detector.kind === 'none' && {addresses: []}; // of a node that knows none of its addresses
-	return fullOps(frontends, buildNodePlan({detector, ...bare}), family);
+	const attaching = detector.kind !== 'none' && {guardsLoopback: true, podMasquerade: {except: podPrefixes}};
+	return fullOps(frontends, buildNodePlan({detector, ...bare, ...attaching}), family);
 }
 
 /** Messages by what they make, as hex; the sets' ids inside the batch, which nft also writes into rules, left out. */

@@ -4,12 +4,14 @@ import anyTest, {type ExecutionContext} from 'ava';
 import {sendAll} from '../../src/dataplane/nftables/door.ts';
 import {KernelDoor} from '../../src/dataplane/nftables/kernel-door.ts';
 import type {TableForm} from '../../src/dataplane/nftables/open.ts';
+import {fullOps} from '../../src/dataplane/nftables/rules.ts';
 import type {Op} from '../../src/dataplane/nftables/ruleset.ts';
 import {Netns} from '../../src/kernel/netns.ts';
 import {Nftables} from '../../src/kernel/nftables.ts';
 import {type Family, families} from '../../src/net/address.ts';
 import type {Host} from '../lab/host.ts';
 import {buildLab, type Lab} from '../lab/topology.ts';
+import {buildNodePlan, buildPlan, podPrefixes} from '../support/frontends.ts';
 import {layoutPlan, layoutServices, newerOps, olderOps, todaysOps} from '../support/layouts.ts';
 import {Mending} from '../support/mending.ts';
 import {tableText} from '../support/table-text.ts';
@@ -63,7 +65,11 @@ async function handles(): Promise<readonly string[]> {
 }
 
 /** Takes the tables that are there over, while 1,000 connections echo and new ones come; checks that nobody noticed. */
-async function takeOver(t: ExecutionContext, form: TableForm): Promise<{readonly rebuilt: readonly string[]}> {
+async function takeOver(
+	t: ExecutionContext,
+	form: TableForm,
+	plan = layoutPlan,
+): Promise<{readonly rebuilt: readonly string[]}> {
 	const {out, b} = lab.hosts;
 	const clients = [out, b];
 	for (const host of clients) {
@@ -76,7 +82,7 @@ async function takeOver(t: ExecutionContext, form: TableForm): Promise<{readonly
 	using netns = inNode();
 	const mending = new Mending({form, netns});
 	mending.kernel.onCommit = async () => await pause(60); // so that each step is met by new connections
-	const {refused, rebuilt = []} = await mending.sync(layoutPlan);
+	const {refused, rebuilt = []} = await mending.sync(plan);
 	t.deepEqual(refused, []);
 	await pause(1300); // a first packet without an answer is sent again after one second
 	t.deepEqual(await Promise.all(clients.map(unanswered)), before, 'first packets that had to be sent again');
@@ -89,7 +95,7 @@ async function takeOver(t: ExecutionContext, form: TableForm): Promise<{readonly
 		t.is(open, connections / clients.length);
 	}
 
-	t.is((await mending.sync(layoutPlan)).operations, 0);
+	t.is((await mending.sync(plan)).operations, 0);
 	await mending.close();
 	return {rebuilt};
 }
@@ -149,6 +155,20 @@ for (const form of ['owned', 'guarded'] as const) {
 		});
 		t.notDeepEqual(await handles(), was);
 		t.deepEqual(await texts(), right);
+	});
+}
+
+for (const form of ['owned', 'guarded'] as const) {
+	test(`the masquerade of pods comes into the ${form} table and leaves it in place, and no connection notices`, async (t) => {
+		const plan = buildPlan(layoutServices, buildNodePlan({guardsLoopback: true, podMasquerade: {except: podPrefixes}}));
+		const withOps = (family: Family) => fullOps(layoutServices, plan.node, family).slice(1);
+		const without = await today(form);
+		await leave(withOps, form);
+		const [right, was] = [await texts(), await handles()];
+		t.deepEqual(await takeOver(t, form), {rebuilt: []});
+		t.deepEqual([await texts(), await handles()], [without, was]);
+		t.deepEqual(await takeOver(t, form, plan), {rebuilt: []});
+		t.deepEqual([await texts(), await handles()], [right, was]);
 	});
 }
 

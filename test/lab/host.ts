@@ -14,12 +14,13 @@ export class Host {
 	readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
 	#lastId = 0;
 
-	/** Starts the agent in a new network namespace; {@link ready} says when it listens. */
-	constructor(name: string) {
+	/** Starts the agent in a new network namespace, or in the one at a path; {@link ready} says when it listens. */
+	constructor(name: string, netns?: string) {
 		this.name = name;
+		const [tool, flag] = netns === undefined ? ['unshare', '--net'] : ['nsenter', `--net=${netns}`];
 		this.#child = spawn(
-			'/usr/bin/unshare',
-			['--net', process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'agent.ts')],
+			`/usr/bin/${tool}`,
+			[flag, process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'agent.ts')],
 			{stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: {NODE_COMPILE_CACHE: compileCache}},
 		);
 		this.#waiting.set(0, Promise.withResolvers());

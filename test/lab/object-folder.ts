@@ -17,12 +17,18 @@ export class ObjectFolder {
 	static async create(): Promise<ObjectFolder> {
 		const folder = new ObjectFolder(await mkdtemp(join(tmpdir(), 'fairlead-test-')));
 		await mkdir(folder.#objects);
+		await mkdir(folder.confDir);
 		return folder;
 	}
 
 	/** What tells `fairlead run` to use this folder. */
 	get flags(): readonly string[] {
 		return ['--objects', join(this.#root, 'objects'), ...this.stateFlags];
+	}
+
+	/** Where a runtime would look for network configurations. */
+	get confDir(): string {
+		return join(this.#root, 'net.d');
 	}
 
 	get stateFlags(): readonly string[] {

@@ -13,6 +13,7 @@ import {Nftables} from '../../src/kernel/nftables.ts';
 import type {Change} from '../../src/model/change.ts';
 import {families} from '../../src/net/address.ts';
 import {silentLog} from '../../src/observe/log.ts';
+import type {PlanOptions} from '../../src/plan/options.ts';
 import {encodeMessage} from '../../src/wire/body.ts';
 import {conntrack as wire} from '../../src/wire/conntrack.ts';
 import {messageFlags} from '../../src/wire/message.ts';
@@ -32,6 +33,7 @@ export class ReconciledNode {
 	readonly #running: Promise<unknown>;
 	readonly #flows: FlowFollower;
 	readonly #follows: boolean;
+	readonly #options: Partial<PlanOptions>;
 	#committed = Promise.withResolvers<Commit>();
 	#passes: FlowPass[] = [];
 
@@ -39,13 +41,15 @@ export class ReconciledNode {
 	 * @param host where the rules go
 	 * @param open where flows are read and deleted; the kernel's own connection tracking unless told
 	 * @param follows whether flows are looked at
+	 * @param options what the planner is told otherwise: it knows no pod of this node by itself
 	 */
 	constructor(
 		host: {readonly netns: string},
 		open: (conntrack: Conntrack) => FlowDoor = (conntrack) => conntrack,
 		follows = true,
+		options: Partial<PlanOptions> = {},
 	) {
-		this.#follows = follows;
+		[this.#follows, this.#options] = [follows, options];
 		this.#netns = new Netns(host.netns);
 		this.conntrack = new Conntrack({netns: this.#netns});
 		this.#dataplane = new NftablesDataplane({kernel: new Nftables({netns: this.#netns})});
@@ -102,6 +106,7 @@ export class ReconciledNode {
 			cluster: new Cluster({
 				...{nodeName: thisNode, families, detector: {kind: 'none'}, masqueradeAll: false},
 				...{nodePortAddresses: ['primary'], nodeIps: []},
+				...this.#options,
 			}),
 			dataplane: this.#dataplane,
 			condition: newCondition(),

@@ -28,8 +28,10 @@ export type Lab = {readonly hosts: Readonly<Record<HostName, Host>>; end(): Prom
 /**
  * Builds the cluster of `addresses.ts`; `end` leaves nothing behind. Every link has fixed MAC addresses and
  * permanent neighbours, so no packet waits for ARP or ND.
+ *
+ * @param pods `bare`: a and b serve, but have no network yet
  */
-export async function buildLab(): Promise<Lab> {
+export async function buildLab(pods: 'linked' | 'bare' = 'linked'): Promise<Lab> {
 	const names: readonly HostName[] = ['n1', 'n2', 'a', 'b', 'c', 'out'];
 	const started = names.map((name) => new Host(name));
 	const [n1, n2, a, b, c, out] = await Promise.all(started.map((host) => host.ready()));
@@ -40,9 +42,9 @@ export async function buildLab(): Promise<Lab> {
 	const hosts = {n1, n2, a, b, c, out};
 	await Promise.all(started.map((host) => host.ask('sysctl', sysctls)));
 	await Promise.all([n1, n2].map((host) => host.ask('sysctl', forwarding)));
-	await n1.ask('ip', n1Lines(hosts));
+	await n1.ask('ip', [...n1Lines(hosts), ...(pods === 'linked' ? podLines(hosts) : [])]);
 	await n2.ask('ip', n2Lines(hosts));
-	const edges = ['a', 'b', 'c', 'out'] as const;
+	const edges = pods === 'linked' ? (['a', 'b', 'c', 'out'] as const) : (['c', 'out'] as const);
 	await Promise.all(edges.map((name) => hosts[name].ask('ip', edgeLines(name))));
 	await Promise.all(servers.map(({host, ...server}) => hosts[host].ask('serve', server)));
 	return {hosts, end: async () => void (await Promise.all(started.map((host) => host.end())))};
@@ -105,16 +107,21 @@ function n1Lines(hosts: Lab['hosts']): string[] {
 		'link add alt0 type veth peer name alt1',
 		'link set alt0 up',
 		...addAddress('alt0', addresses.alt),
-		...link('poda', hosts.a),
-		...link('podb', hosts.b),
 		...link('out0', hosts.out),
 		...reach('eth0', 'n2', addresses.n2, addresses.n1),
-		...reach('poda', 'a', addresses.a, addresses.n1),
-		...reach('podb', 'b', addresses.b, addresses.n1),
 		...reach('out0', 'out', [...addresses.out, ...addresses.lb], addresses.n1),
 		`route add 10.128.1.0/24 via ${addresses.n2[0]} dev eth0 onlink`,
 		`route add fd00:128:0:1::/64 via ${addresses.n2[1]} dev eth0`,
 		...defaultRoutes('out0', mac('out', true), addresses.n1),
+	];
+}
+
+function podLines(hosts: Lab['hosts']): string[] {
+	return [
+		...link('poda', hosts.a),
+		...link('podb', hosts.b),
+		...reach('poda', 'a', addresses.a, addresses.n1),
+		...reach('podb', 'b', addresses.b, addresses.n1),
 	];
 }
 

@@ -1,5 +1,5 @@
 import type {Change} from '../../src/model/change.ts';
-import {type EndpointSlice, type KubeObject, keyOf, type Service} from '../../src/model/objects.ts';
+import {type EndpointSlice, keyOf, type Service, type WorldObject} from '../../src/model/objects.ts';
 import {parseAddress} from '../../src/net/address.ts';
 import {
 	buildEndpoint,
@@ -17,8 +17,8 @@ import type {Probe} from './requests.ts';
 export const bothFamilies = [0, 1] as const;
 type FamilyIndex = (typeof bothFamilies)[number];
 
-export const put = (object: KubeObject): Change => ({verb: 'put', object});
-export const gone = (object: KubeObject): Change => ({verb: 'delete', kind: object.kind, key: keyOf(object)});
+export const put = (object: WorldObject): Change => ({verb: 'put', object});
+export const gone = (object: WorldObject): Change => ({verb: 'delete', kind: object.kind, key: keyOf(object)});
 
 /** The node n1 as it is before any Service, and the word that this is all. */
 export function nodeChanges(): Change[] {

@@ -1,17 +1,29 @@
 import {fc, testProp} from '@fast-check/ava';
 import test from 'ava';
 import type {Change} from '../../src/model/change.ts';
-import type {KubeObject, NodeAddress} from '../../src/model/objects.ts';
+import type {WorldObject} from '../../src/model/objects.ts';
 import {isSame} from '../../src/model/same.ts';
 import {createWorld, nothingTouched, reduce, type Touched} from '../../src/model/world.ts';
-import {buildEndpoint, buildNode, buildService, buildServiceCidr, buildSlice} from '../support/builders.ts';
+import {
+	buildAttachment,
+	buildEndpoint,
+	buildNode,
+	buildService,
+	buildServiceCidr,
+	buildSlice,
+} from '../support/builders.ts';
 
-const put = (object: KubeObject | NodeAddress): Change => ({verb: 'put', object});
+const put = (object: WorldObject): Change => ({verb: 'put', object});
 
 /** A touched world as words: `shop/web`, `node here`, `service CIDRs`, … */
-function words({services, nodes, serviceCidrs, nodeAddresses, synced}: Touched): readonly string[] {
+function words({services, nodes, pods, serviceCidrs, nodeAddresses, synced}: Touched): readonly string[] {
 	const flags = [serviceCidrs && 'service CIDRs', nodeAddresses && 'node addresses', synced && 'synced'];
-	return [...services, ...[...nodes].map((name) => `node ${name}`), ...flags.filter((flag) => flag !== false)].sort();
+	return [
+		...services,
+		...pods,
+		...[...nodes].map((name) => `node ${name}`),
+		...flags.filter((flag) => flag !== false),
+	].sort();
 }
 
 test('an object touches its Service, node or node-wide fact when it comes, changes and goes, not when it is put again', (t) => {
@@ -28,6 +40,7 @@ test('an object touches its Service, node or node-wide fact when it comes, chang
 			'service CIDRs',
 		],
 		[put(address), put({...address, interface: 'eth1'}), 'node addresses'],
+		[put(buildAttachment('shop/db')), put(buildAttachment('shop/db', {link: 'fair2'})), 'shop/pod/db'],
 	] as const;
 	for (const [first, second, touched] of steps) {
 		t.deepEqual(touch(first), [touched]);
@@ -41,8 +54,16 @@ test('an object touches its Service, node or node-wide fact when it comes, chang
 		{verb: 'delete', kind: 'Node', key: 'here'},
 		{verb: 'delete', kind: 'ServiceCIDR', key: 'kubernetes'},
 		{verb: 'delete', kind: 'NodeAddress', key: '172.31.1.1'},
+		{verb: 'delete', kind: 'PodAttachment', key: 'db-container/eth0'},
 	];
-	t.deepEqual(touch(...deletions), ['node addresses', 'node here', 'service CIDRs', 'shop/api', 'shop/web']);
+	t.deepEqual(touch(...deletions), [
+		'node addresses',
+		'node here',
+		'service CIDRs',
+		'shop/api',
+		'shop/pod/db',
+		'shop/web',
+	]);
 	t.deepEqual(touch(...deletions), [], 'what was never known, or is gone, can be deleted');
 });
 
@@ -65,6 +86,15 @@ test('a slice that names no Service counts as absent, and one that changes Servi
 	t.deepEqual([...world.slices.keys()], ['shop/api']);
 	t.deepEqual(words(reduce(world, [put({...slice, service: ''})])), ['shop/api']);
 	t.is(world.slices.size + world.sliceByName.size, 0);
+});
+
+test('an attachment that comes to be of another pod touches both, and those of one pod stand in the order of their keys', (t) => {
+	const world = createWorld();
+	const [first, second] = [buildAttachment('shop/web'), buildAttachment('shop/web', {ifName: 'net1'})];
+	t.deepEqual(words(reduce(world, [put(second), put(first)])), ['shop/pod/web']);
+	t.deepEqual(world.pods.get('shop/pod/web'), [first, second]);
+	t.deepEqual(words(reduce(world, [put({...first, name: 'api'})])), ['shop/pod/api', 'shop/pod/web']);
+	t.deepEqual(world.pods.get('shop/pod/web'), [second]);
 });
 
 test('slices of a Service stand in the order of their names, however they came', (t) => {

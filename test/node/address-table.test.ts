@@ -3,8 +3,9 @@ import type {Change} from '../../src/model/change.ts';
 import {addressBytes, parseAddress} from '../../src/net/address.ts';
 import {AddressTable} from '../../src/node/address-table.ts';
 import {type Draft, encodeMessage, type Layout} from '../../src/wire/body.ts';
+import {linkFlags} from '../../src/wire/link.ts';
 import {decodeMessages, type Message} from '../../src/wire/message.ts';
-import {addressFlags, linkFlags, rtnetlink} from '../../src/wire/rtnetlink.ts';
+import {addressFlags, rtnetlink} from '../../src/wire/rtnetlink.ts';
 import {Writer} from '../../src/wire/writer.ts';
 
 function message<L extends Layout>(type: number, layout: L, body: Draft<L>): Message {

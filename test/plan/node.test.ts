@@ -3,6 +3,7 @@ import {parseAddress} from '../../src/net/address.ts';
 import {parsePrefix, printPrefix} from '../../src/net/prefix.ts';
 import type {PlanOptions} from '../../src/plan/options.ts';
 import {
+	buildAttachment,
 	buildLocalEndpoint,
 	buildNode,
 	buildPort,
@@ -121,6 +122,24 @@ test("NodeCIDR takes the Node's pod CIDRs, and detects nothing until the Node is
 		v6: 'offCluster',
 		because: 'detectLocalMode',
 	});
+});
+
+test('pods are masqueraded but for the prefixes of the configuration, of the Node, of the detector, of links and groups, if asked for', (t) => {
+	const here = buildNode({podCidrs: ['10.128.0.0/24', 'fd01::/64']});
+	const except = (options: Partial<PlanOptions>) => planOf([here], options).node.podMasquerade?.except.map(printPrefix);
+	t.is(except({}), undefined);
+	const detector = {kind: 'interfaceNamePrefix', prefix: 'fair'} as const;
+	t.deepEqual(except({detector, podMasquerade: {except: ['192.0.2.0/24', '192.0.2.9/32'].map(parsePrefix)}}), [
+		...['10.128.0.0/24', '169.254.0.0/16', '192.0.2.0/24', '224.0.0.0/4'],
+		...['fd01::/64', 'fe80::/10', 'ff00::/8'],
+	]);
+	t.true(except({podMasquerade: {except: []}})?.includes('10.128.0.0/9'), 'the detector says who is inside');
+});
+
+test('loopback is guarded while any pod is attached, and always where pods get their network here', (t) => {
+	t.false(planOf([]).node.guardsLoopback);
+	t.true(planOf([], {attachesPods: true}).node.guardsLoopback);
+	t.true(planOf([buildAttachment('shop/web', {hostPorts: []})]).node.guardsLoopback, 'a bridge stays open to all');
 });
 
 test('an interface, or a prefix of names, tells the pods of both families', (t) => {

@@ -1,5 +1,5 @@
 import type {Change} from '../../src/model/change.ts';
-import type {KubeObject, NodeAddress} from '../../src/model/objects.ts';
+import type {NodeAddress, WorldObject} from '../../src/model/objects.ts';
 import {createWorld, everythingTouched, reduce, type World} from '../../src/model/world.ts';
 import {parseAddress} from '../../src/net/address.ts';
 import {parsePrefix, printPrefix} from '../../src/net/prefix.ts';
@@ -9,7 +9,7 @@ import type {Plan} from '../../src/plan/plan.ts';
 import {Planner} from '../../src/plan/planner.ts';
 import {thisNode} from '../support/builders.ts';
 
-type Objects = readonly (KubeObject | NodeAddress)[];
+type Objects = readonly WorldObject[];
 
 export const podCidr = parsePrefix('10.128.0.0/9');
 

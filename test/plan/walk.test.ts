@@ -115,7 +115,12 @@ testProp(
 );
 
 /** What may answer a UDP frontend, straight from the world. */
-function servingOf(world: World, {service, address}: Frontend): readonly string[] {
+function servingOf(world: World, {kind, service, address, target}: Frontend): readonly string[] {
+	if (kind === 'hostPort') {
+		const backends = target.kind === 'backends' ? target.backends : [];
+		return backends.map((backend) => `${backend.address}:${backend.port}`);
+	}
+
 	const slices = world.slices.get(`${service.namespace}/${service.name}`) ?? [];
 	const candidates = mergeEndpoints(slices, familyOf(address), {name: service.port, protocol: 'UDP'}, thisNode);
 	return servingBackends(candidates).map((backend) => `${backend.address}:${backend.port}`);

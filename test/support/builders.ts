@@ -2,7 +2,9 @@ import type {
 	Endpoint,
 	EndpointPort,
 	EndpointSlice,
+	HostPort,
 	Node,
+	PodAttachment,
 	Service,
 	ServiceCidr,
 	ServicePort,
@@ -131,4 +133,38 @@ export function buildServiceCidr(name: string, ...cidrs: readonly string[]): Ser
 function split(name: Name): {namespace: string; name: string} {
 	const [namespace = '', rest = ''] = name.split('/');
 	return {namespace, name: rest};
+}
+
+type AttachmentParts = Partial<Omit<PodAttachment, 'kind' | 'namespace' | 'name' | 'addresses' | 'hostPorts'>> & {
+	readonly addresses?: readonly string[];
+	/** As `8080:80`, `53:5353/UDP`, `192.0.2.1 8080:80`, `:: 8080:80`. */
+	readonly hostPorts?: readonly string[];
+};
+
+/** The pod's interface eth0, of the container `<name>-container`, with the address 10.128.0.9, but for what `parts` say. */
+export function buildAttachment(name: Name, parts: AttachmentParts = {}): PodAttachment {
+	const {addresses = ['10.128.0.9'], hostPorts = [], ...rest} = parts;
+	const pod = split(name);
+	return {
+		kind: 'PodAttachment',
+		containerId: `${pod.name}-container`,
+		ifName: 'eth0',
+		...pod,
+		uid: `${pod.name}-uid`,
+		addresses: addresses.map(parseAddress),
+		link: 'fair1',
+		hostPorts: hostPorts.map(buildHostPort),
+		...rest,
+	};
+}
+
+function buildHostPort(text: string): HostPort {
+	const [, hostIp, hostPort, containerPort, protocol = 'TCP'] =
+		/^(?:(\S+) )?(\d+):(\d+)(?:\/(TCP|UDP|SCTP))?$/.exec(text) ?? [];
+	return {
+		protocol: protocol as Protocol,
+		hostPort: Number(hostPort),
+		containerPort: Number(containerPort),
+		...(hostIp !== undefined && {hostIp: parseAddress(hostIp)}),
+	};
 }

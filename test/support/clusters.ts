@@ -1,8 +1,16 @@
 import {fc} from '@fast-check/ava';
 import type {Change} from '../../src/model/change.ts';
-import {type EndpointSlice, type KubeObject, keyOf, type NodeAddress, type Service} from '../../src/model/objects.ts';
+import {
+	type EndpointSlice,
+	keyOf,
+	type NodeAddress,
+	type PodAttachment,
+	type Service,
+	type WorldObject,
+} from '../../src/model/objects.ts';
 import {parseAddress} from '../../src/net/address.ts';
 import {
+	buildAttachment,
 	buildEndpoint,
 	buildEndpointPort,
 	buildNode,
@@ -110,12 +118,30 @@ const nodeAddresses = fc
 	.constantFrom('172.31.1.1', '172.31.1.9', '127.0.0.1', 'fd02::1')
 	.map((address): NodeAddress => ({kind: 'NodeAddress', address: parseAddress(address), interface: 'eth0'}));
 
-const objects: fc.Arbitrary<KubeObject | NodeAddress> = fc.oneof(
+const attachments: fc.Arbitrary<PodAttachment> = fc
+	.record({
+		name: names,
+		containerId: fc.constantFrom('one', 'other'),
+		addresses: few('10.128.0.1', '10.128.0.2', 'fd01::1'),
+		hostPorts: few(
+			'80:8080',
+			'30053:5353/UDP',
+			'172.31.1.1 80:8081',
+			'127.0.0.1 30053:53/UDP',
+			':: 80:80',
+			'::1 81:81',
+		),
+		attachedAt: fc.constantFrom(undefined, 1, 2),
+	})
+	.map(({name, ...parts}) => buildAttachment(name, parts));
+
+const objects: fc.Arbitrary<WorldObject> = fc.oneof(
 	{weight: 6, arbitrary: services},
 	{weight: 6, arbitrary: slices},
 	{weight: 1, arbitrary: nodes},
 	{weight: 1, arbitrary: serviceCidrs},
 	{weight: 1, arbitrary: nodeAddresses},
+	{weight: 2, arbitrary: attachments},
 );
 
 /** One object put, or one deleted that may or may not be there. */

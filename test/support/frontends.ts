@@ -59,6 +59,7 @@ export const buildNodePlan = (parts: Partial<NodePlan> = {}): NodePlan => ({
 	serviceCidrs: [parsePrefix('10.96.0.0/12'), parsePrefix('fd00:96::/112')],
 	detector: {kind: 'prefixes', prefixes: podPrefixes},
 	clusterIpMasquerade: {IPv4: 'offCluster', IPv6: 'offCluster'},
+	guardsLoopback: false,
 	addresses: [parseAddress('172.31.1.1'), parseAddress('fd00:31::1')],
 	...parts,
 });

@@ -158,7 +158,7 @@ export class WatchedApi {
 		} else if (change.verb === 'delete') {
 			this.inForce.delete(`${change.kind} ${change.key}`);
 			this.told.push(`delete ${change.kind} ${change.key}`);
-		} else if (change.object.kind !== 'NodeAddress') {
+		} else if (change.object.kind !== 'NodeAddress' && change.object.kind !== 'PodAttachment') {
 			const id = `${change.object.kind} ${keyOf(change.object)}`;
 			this.inForce.set(id, change.object);
 			this.told.push(`put ${id}`);

@@ -1,11 +1,12 @@
-import {fc, testProp} from '@fast-check/ava';
+import {testProp} from '@fast-check/ava';
 import test from 'ava';
-import {type Draft, decodeBody, encodeMessage, type Layout} from '../../src/wire/body.ts';
+import {decodeBody, encodeMessage, type Layout} from '../../src/wire/body.ts';
+import {linkFlags, skipStatistics} from '../../src/wire/link.ts';
 import {decodeMessages, messageFlags} from '../../src/wire/message.ts';
-import {addressFamilies, addressFlags, linkFlags, rtnetlink, scopes, skipStatistics} from '../../src/wire/rtnetlink.ts';
+import {addressFamilies, addressFlags, rtnetlink, scopes} from '../../src/wire/rtnetlink.ts';
 import {Writer} from '../../src/wire/writer.ts';
 import {fromHex, hex} from './hex.ts';
-import {anyBytes, refusesCleanly, valuesOf} from './values.ts';
+import {anyBytes, bodiesOf, refusesCleanly} from './values.ts';
 
 function payload(message: string): Uint8Array {
 	return decodeMessages(fromHex(message))[0]?.payload ?? new Uint8Array();
@@ -92,14 +93,7 @@ test('a request for one interface by name, byte for byte as iproute2 6.1 sends i
 });
 
 for (const [name, {layout}] of Object.entries<{readonly layout: Layout}>(rtnetlink)) {
-	const struct = fc.record(
-		Object.fromEntries(layout.fields.map(([field, {size}]) => [field, fc.nat({max: 2 ** (8 * size) - 1})])),
-	);
-	const bodies = fc
-		.tuple(struct, valuesOf(layout.attributes))
-		.map(([fields, attributes]) => ({...attributes, ...fields}) as Draft<Layout>);
-
-	testProp(`a ${name} decodes to what was encoded`, [bodies], (t, body) => {
+	testProp(`a ${name} decodes to what was encoded`, [bodiesOf(layout)], (t, body) => {
 		const writer = new Writer();
 		encodeMessage(writer, {type: 0, flags: 0, sequence: 0}, layout, body);
 		t.deepEqual(decodeBody(layout, writer.written().subarray(16)) as object, body);

@@ -2,6 +2,7 @@ import {fc} from '@fast-check/ava';
 import type {ExecutionContext} from 'ava';
 import {NetError} from '../../src/errors.ts';
 import type {AttributesOf, AttributeTable, Kind} from '../../src/wire/attribute.ts';
+import type {Draft, Layout} from '../../src/wire/body.ts';
 import {dataValue, type Expression, expression, expressions} from '../../src/wire/expressions.ts';
 import * as kinds from '../../src/wire/kinds.ts';
 
@@ -32,9 +33,21 @@ export function valuesOf<T extends AttributeTable>(table: T): fc.Arbitrary<Attri
 	>;
 }
 
+/** Any whole body of `layout`. */
+export function bodiesOf<L extends Layout>(layout: L): fc.Arbitrary<Draft<L>> {
+	const struct = fc.record(Object.fromEntries(layout.fields.map(([field, {size}]) => [field, unsigned(8 * size)])));
+	return fc
+		.tuple(struct, valuesOf(layout.attributes))
+		.map(([fields, attributes]) => ({...attributes, ...fields}) as Draft<L>);
+}
+
 function valuesOfKind(
-	kind: Kind<unknown> & {readonly table?: AttributeTable; readonly item?: Kind<unknown>},
+	kind: Kind<unknown> & {readonly table?: AttributeTable; readonly item?: Kind<unknown>; readonly layout?: Layout},
 ): fc.Arbitrary<unknown> {
+	if (kind.layout !== undefined) {
+		return bodiesOf(kind.layout);
+	}
+
 	if (kind.table !== undefined) {
 		return valuesOf(kind.table);
 	}

@@ -1,5 +1,5 @@
 import {type Family, familyOf} from '../../net/address.ts';
-import {collapsePrefixes, type Prefix, prefixFamily} from '../../net/prefix.ts';
+import {collapsePrefixes, type Prefix, parsePrefix, prefixFamily} from '../../net/prefix.ts';
 import type {Frontend} from '../../plan/frontend.ts';
 import type {LocalDetector, NodePlan} from '../../plan/plan.ts';
 import {actions} from './actions.ts';
@@ -28,7 +28,7 @@ const clientKey: Readonly<Record<Family, readonly Field[]>> = {
 	IPv6: ['priority', 'slot', 'slot'],
 };
 
-/** All sets and maps. Their order is that of the listing. */
+/** The sets and maps of every table. Their order is that of the listing. */
 const setsOf = (family: Family): readonly SetSpec[] => [
 	{name: 'cluster-ips', key: ['daddr']},
 	{name: 'service-cidrs', key: ['daddr'], interval: true},
@@ -50,8 +50,11 @@ const setsOf = (family: Family): readonly SetSpec[] => [
 	{name: 'policy-verdicts', key: ['priority'], data: 'verdict'},
 ];
 
+/** Where pods are seen by their own addresses: only in a table that masquerades them anywhere else. */
+const unmasqueraded: SetSpec = {name: 'unmasqueraded', key: ['daddr'], interval: true};
+
 /** Sets whose elements are ours to judge: not `affinity`, which packets fill, and which may hold a million clients. */
-export const setNames: readonly SetName[] = setsOf('IPv4')
+export const setNames: readonly SetName[] = [...setsOf('IPv4'), unmasqueraded]
 	.map(({name}) => name)
 	.filter((name) => name !== 'affinity');
 
@@ -88,33 +91,51 @@ function onOriginal(set: 'external' | 'external-local', then: readonly Statement
  */
 export function compileBase(node: NodePlan, family: Family): Base {
 	const pods = matchPods(node.detector, family);
+	const except = node.podMasquerade?.except;
+	const leave: Rule[] = except === undefined ? [] : [[goto('pod-source')]];
 	return {
 		family,
-		sets: setsOf(family),
+		sets: except === undefined ? setsOf(family) : [...setsOf(family), unmasqueraded],
 		chains: [
 			refuse,
 			echo(node, family),
 			...splitChains(pods),
 			incoming,
-			outgoing,
-			clusterSource(node.clusterIpMasquerade[family], pods),
+			{name: 'outgoing', rules: [...outgoing, ...leave]},
+			{name: 'cluster-source', rules: [...clusterSource(node.clusterIpMasquerade[family], pods), ...leave]},
+			...(except === undefined ? [] : [podSource(node.detector, pods)]),
 		],
 		hooked: [
-			{name: 'prerouting', hook: {hook: 'prerouting', priority: -100}, rules: [[goto('incoming')]]},
+			{
+				name: 'prerouting',
+				hook: {hook: 'prerouting', priority: -100},
+				rules: [...(node.guardsLoopback && family === 'IPv4' ? [notFromElsewhere] : []), [goto('incoming')]],
+			},
 			{name: 'output', hook: {hook: 'output', priority: -100}, rules: [[goto('incoming')]]},
 			{
 				name: 'postrouting',
 				hook: {hook: 'postrouting', priority: 100},
-				rules: [[{kind: 'translated'}, goto('outgoing')]],
+				rules: [[{kind: 'translated'}, goto('outgoing')], ...leave],
 			},
 		],
 		prefixes: {
 			'service-cidrs': ofFamily(node.serviceCidrs, family),
 			'local-pods': node.detector.kind === 'prefixes' ? ofFamily(node.detector.prefixes, family) : [],
+			unmasqueraded: ofFamily(except ?? [], family),
 		},
 		actions: Object.values(actions),
 	};
 }
+
+/**
+ * What listens on loopback trusts who asks. For a host port to answer there the kernel has to let loopback addresses
+ * pass the pod's link (route_localnet), from where a pod with raw sockets would reach them all. Source: CVE-2020-8558
+ */
+const notFromElsewhere: Rule = [
+	{kind: 'interface', name: 'lo', exact: true, negated: true},
+	{kind: 'destination', prefix: parsePrefix('127.0.0.0/8')},
+	...drop,
+];
 
 function ofFamily(prefixes: readonly Prefix[], family: Family): Prefix[] {
 	return collapsePrefixes(prefixes.filter((prefix) => prefixFamily(prefix) === family));
@@ -197,21 +218,43 @@ function splitChains(pods: MatchPods | undefined): Chain[] {
 }
 
 /** Whose source is rewritten, of the connections whose destination was. The commonest come first. */
-const outgoing: Chain = {
-	name: 'outgoing',
-	rules: [
-		// the priority chooses a traffic class; a plain packet was relieved of it before
-		[{kind: 'carriesId'}, {kind: 'clearPriority'}],
-		[{kind: 'lookup', key: ['saddr', 'daddr'], set: 'hairpin'}, masquerade],
-		[{kind: 'lookup', key: ['originalDaddr'], set: 'cluster-ips'}, goto('cluster-source')],
-		...onOriginal('external', [masquerade]),
-		...onOriginal('external-local', [fromNode, masquerade]),
-	],
-};
+const outgoing: readonly Rule[] = [
+	// the priority chooses a traffic class; a plain packet was relieved of it before
+	[{kind: 'carriesId'}, {kind: 'clearPriority'}],
+	[{kind: 'lookup', key: ['saddr', 'daddr'], set: 'hairpin'}, masquerade],
+	[{kind: 'lookup', key: ['originalDaddr'], set: 'cluster-ips'}, goto('cluster-source')],
+	...onOriginal('external', [masquerade]),
+	...onOriginal('external-local', [fromNode, masquerade]),
+];
 
 /** Whose source is rewritten, of the connections to cluster IPs: one decision for all of them. */
-function clusterSource(masqueraded: Frontend['masquerade'], pods: MatchPods | undefined): Chain {
+function clusterSource(masqueraded: Frontend['masquerade'], pods: MatchPods | undefined): readonly Rule[] {
 	const offCluster: Rule[] = pods === undefined ? [] : [[pods(true), masquerade]];
 	const rules = {always: [[masquerade]], offCluster, never: [], node: [[fromNode, masquerade]]};
-	return {name: 'cluster-source', rules: rules[masqueraded]};
+	return rules[masqueraded];
+}
+
+/**
+ * Pods of this node are seen by its address where nobody knows the way back to theirs. Met by what was not
+ * masqueraded before, translated or not: `daddr` is where the connection goes in the end.
+ */
+function podSource(detector: LocalDetector, pods: MatchPods | undefined): Chain {
+	const outside: Statement = {kind: 'lookup', key: ['daddr'], set: 'unmasqueraded', negated: true};
+	return {
+		name: 'pod-source',
+		rules: pods === undefined ? [] : [[pods(false), ...toNoPod(detector), outside, masquerade]],
+	};
+}
+
+/** Where an interface tells the pods of this node, one behind it needs no address in any range to be known. */
+function toNoPod(detector: LocalDetector): Statement[] {
+	switch (detector.kind) {
+		case 'none':
+		case 'prefixes':
+			return [];
+		case 'interface':
+			return [{kind: 'outInterface', name: detector.name, exact: true, negated: true}];
+		case 'interfacePrefix':
+			return [{kind: 'outInterface', name: detector.prefix, exact: false, negated: true}];
+	}
 }

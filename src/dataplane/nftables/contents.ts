@@ -21,7 +21,7 @@ export class ContentsReader implements Contents {
 	readonly clusterIps: Address[] = [];
 	readonly hairpins: Address[] = [];
 	readonly verdicts = {verdicts: new Set<Action>(), 'policy-verdicts': new Set<Action>()};
-	readonly bounds = {'service-cidrs': [] as string[], 'local-pods': [] as string[]};
+	readonly bounds = {'service-cidrs': [] as string[], 'local-pods': [] as string[], unmasqueraded: [] as string[]};
 	readonly foreign: ForeignElement[] = [];
 	readonly #addressLength: 4 | 16;
 	readonly #keyLength: number;
@@ -77,6 +77,7 @@ export class ContentsReader implements Contents {
 				return this.#takeVerdict(set, reader);
 			case 'service-cidrs':
 			case 'local-pods':
+			case 'unmasqueraded':
 				this.#takeBound(set, reader);
 				return true;
 		}

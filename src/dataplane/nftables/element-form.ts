@@ -120,6 +120,7 @@ export class ElementForm {
 				return;
 			case 'service-cidrs':
 			case 'local-pods':
+			case 'unmasqueraded':
 				this.#setAddress(element.prefix.address);
 		}
 	}
@@ -170,6 +171,7 @@ export class ElementForm {
 			case 'hairpin':
 			case 'service-cidrs':
 			case 'local-pods':
+			case 'unmasqueraded':
 				return; // of a set: all of it is its key
 		}
 	}

@@ -58,6 +58,6 @@ export const nothing: Contents = {
 	clusterIps: [],
 	hairpins: [],
 	verdicts: {verdicts: new Set(), 'policy-verdicts': new Set()},
-	bounds: {'service-cidrs': [], 'local-pods': []},
+	bounds: {'service-cidrs': [], 'local-pods': [], unmasqueraded: []},
 	foreign: [],
 };

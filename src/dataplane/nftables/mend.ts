@@ -20,7 +20,7 @@ export function mendElements(touched: Iterable<TouchedElement>, state: State): r
 	const [deletions, additions]: [Op[], Op[]] = [[], []];
 	const prefixSets = new Set<PrefixSet>();
 	for (const {key, is} of touched) {
-		if (key.set === 'service-cidrs' || key.set === 'local-pods') {
+		if (key.set === 'service-cidrs' || key.set === 'local-pods' || key.set === 'unmasqueraded') {
 			prefixSets.add(key.set);
 			continue;
 		}
@@ -36,7 +36,8 @@ export function mendElements(touched: Iterable<TouchedElement>, state: State): r
 		}
 	}
 
-	const prefixes = [...prefixSets].flatMap((set) => replacePrefixes(set, state.base.prefixes[set]));
+	const ours = [...prefixSets].filter((set) => state.base.sets.some(({name}) => name === set));
+	const prefixes = ours.flatMap((set) => replacePrefixes(set, state.base.prefixes[set]));
 	return [...deletions, ...additions, ...prefixes];
 }
 
@@ -85,6 +86,7 @@ class WantedElements {
 			}
 			case 'service-cidrs':
 			case 'local-pods':
+			case 'unmasqueraded':
 			case 'affinity':
 				return 'unknown'; // replaced as a whole; never looked at
 		}

@@ -117,8 +117,12 @@ function printStatement(statement: Statement, family: Family): string {
 			return `${printFields(statement.key, family)} ${statement.negated ? '!= ' : ''}@${statement.set}`;
 		case 'source':
 			return `${ip} saddr ${statement.negated ? '!= ' : ''}${printRange(statement.prefix)}`;
+		case 'destination':
+			return `${ip} daddr ${printRange(statement.prefix)}`;
 		case 'interface':
-			return `iifname ${statement.negated ? '!= ' : ''}"${statement.name}${statement.exact ? '' : '*'}"`;
+			return `iifname ${printInterface(statement)}`;
+		case 'outInterface':
+			return `oifname ${printInterface(statement)}`;
 		case 'protocol':
 			return `meta l4proto ${statement.protocol.toLowerCase()}`;
 		case 'fromNode':
@@ -156,6 +160,12 @@ function printStatement(statement: Statement, family: Family): string {
 		case 'verdict':
 			return printVerdict(statement.verdict);
 	}
+}
+
+type Interface = {readonly name: string; readonly exact: boolean; readonly negated?: true};
+
+function printInterface({name, exact, negated}: Interface): string {
+	return `${negated ? '!= ' : ''}"${name}${exact ? '' : '*'}"`;
 }
 
 /** The service port that the packet's priority names, and the client: itself, or two hashes of it. */
@@ -212,6 +222,7 @@ function printElement(element: Element): string {
 		case 'hairpin':
 		case 'service-cidrs':
 		case 'local-pods':
+		case 'unmasqueraded':
 			return key;
 	}
 }
@@ -242,6 +253,7 @@ export function printKey(element: Element): string {
 			return printAction(element.action);
 		case 'service-cidrs':
 		case 'local-pods':
+		case 'unmasqueraded':
 			return printRange(element.prefix);
 	}
 }

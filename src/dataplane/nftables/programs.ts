@@ -21,6 +21,7 @@ import {
 	first,
 	hostOrder,
 	load,
+	loadDestination,
 	loadMeta,
 	loadSource,
 	lookUp,
@@ -42,9 +43,13 @@ function programOf(statement: Statement, family: Family): Expression[] {
 		case 'lookup':
 			return lookup(statement, family);
 		case 'source':
-			return matchSource(statement.prefix, statement.negated ?? false, family);
+			return matchPrefix(loadSource, statement.prefix, statement.negated ?? false, family);
+		case 'destination':
+			return matchPrefix(loadDestination, statement.prefix, false, family);
 		case 'interface':
-			return matchInterface(statement.name, statement.exact, statement.negated ?? false);
+			return matchInterface(metaKeys.iifname, statement);
+		case 'outInterface':
+			return matchInterface(metaKeys.oifname, statement);
 		case 'protocol':
 			return [loadMeta(metaKeys.l4proto), compare('eq', Uint8Array.of(protocolNumbers[statement.protocol]))];
 		case 'fromNode':
@@ -114,11 +119,11 @@ function lookup({key, set, negated}: Extract<Statement, {readonly kind: 'lookup'
 }
 
 /** nft loads only the bytes that a prefix names, where it ends between two of them; else it masks all of them. */
-function matchSource(prefix: Prefix, negated: boolean, family: Family): Expression[] {
+function matchPrefix(load: typeof loadSource, prefix: Prefix, negated: boolean, family: Family): Expression[] {
 	const bytes = addressBytes(prefix.address);
 	const isWhole = prefix.bits % 8 === 0;
 	const len = isWhole ? prefix.bits / 8 : bytes.length;
-	const loaded = loadSource(family, len);
+	const loaded = load(family, len);
 	const mask = prefixMask(prefix.bits, len);
 	const masked: Expression = {kind: 'bitwise', sreg: first, dreg: first, len, mask, xor: new Uint8Array(len)};
 	const compared = compare(negated ? 'neq' : 'eq', bytes.slice(0, len));
@@ -130,11 +135,13 @@ function prefixMask(bits: number, length: number): Uint8Array {
 	return Uint8Array.from({length}, (_, index) => (0xff00 >> Math.max(0, Math.min(8, bits - 8 * index))) & 0xff);
 }
 
-function matchInterface(name: string, exact: boolean, negated: boolean): Expression[] {
+type Interface = Extract<Statement, {readonly kind: 'interface' | 'outInterface'}>;
+
+function matchInterface(key: number, {name, exact, negated}: Interface): Expression[] {
 	const text = new TextEncoder().encode(name);
 	const padded = new Uint8Array(16); // IFNAMSIZ: a whole name is compared with its padding, a prefix without
 	padded.set(text.subarray(0, 15));
-	return [loadMeta(metaKeys.iifname), compare(negated ? 'neq' : 'eq', exact ? padded : text)];
+	return [loadMeta(key), compare(negated ? 'neq' : 'eq', exact ? padded : text)];
 }
 
 function balance(count: number, firstSlot: number, family: Family): Expression[] {

@@ -111,7 +111,7 @@ export function build(base: Base): Repair {
 			...base.chains.map(({name}): Op => ({verb: 'add', kind: 'chain', name})),
 			...base.chains.flatMap(fillChain),
 			...missingVerdicts(base.actions, nothing),
-			...prefixSets.flatMap((set) => addPrefixes(set, base.prefixes[set])),
+			...prefixSetsOf(base).flatMap((set) => addPrefixes(set, base.prefixes[set])),
 		],
 		after: base.hooked.flatMap(addChain),
 		obsolete: [],
@@ -120,16 +120,25 @@ export function build(base: Base): Repair {
 	};
 }
 
-/** What makes the base of one plan that of another. */
-export function changeBase(from: Base, to: Base): Op[] {
-	const chains = to.chains.filter(
-		(chain) => JSON.stringify(chain) !== JSON.stringify(from.chains.find(({name}) => name === chain.name)),
+/** What makes the base of one plan that of another; undefined when that takes other sets, and the chains that use them. */
+export function changeBase(from: Base, to: Base): Op[] | undefined {
+	if (JSON.stringify(from.sets) !== JSON.stringify(to.sets)) {
+		return undefined;
+	}
+
+	const before = new Map([...from.chains, ...from.hooked].map((chain) => [chain.name, JSON.stringify(chain)]));
+	const after = [...to.chains, ...to.hooked];
+	const chains = after.filter((chain) => JSON.stringify(chain) !== before.get(chain.name));
+	const sets = prefixSetsOf(to).filter(
+		(set) => JSON.stringify(from.prefixes[set]) !== JSON.stringify(to.prefixes[set]),
 	);
-	const sets = prefixSets.filter((set) => JSON.stringify(from.prefixes[set]) !== JSON.stringify(to.prefixes[set]));
 	return [...sets.flatMap((set) => replacePrefixes(set, to.prefixes[set])), ...chains.flatMap(refillChain)];
 }
 
-const prefixSets: readonly PrefixSet[] = ['service-cidrs', 'local-pods'];
+/** The sets of intervals that the table has. */
+function prefixSetsOf({sets, prefixes}: Base): readonly PrefixSet[] {
+	return (Object.keys(prefixes) as PrefixSet[]).filter((set) => sets.some(({name}) => name === set));
+}
 
 function split<T>(all: readonly T[], holds: (one: T) => boolean): readonly [yes: readonly T[], no: readonly T[]] {
 	return [all.filter(holds), all.filter((one) => !holds(one))];
@@ -176,7 +185,7 @@ function foreignSets(found: Found, base: Base): Op[] {
 }
 
 function prefixOps(base: Base, contents: Contents): Op[] {
-	return prefixSets.flatMap((set) => {
+	return prefixSetsOf(base).flatMap((set) => {
 		const wanted = base.prefixes[set].flatMap(boundsOf).toSorted();
 		// nft starts a set of intervals with the end of none, at the lowest address
 		const found = contents.bounds[set].filter((text) => !/^0+-$/.test(text)).toSorted();

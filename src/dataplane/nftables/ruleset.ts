@@ -38,7 +38,8 @@ export type SetName =
 	| 'verdicts'
 	| 'policy-verdicts'
 	| 'service-cidrs'
-	| 'local-pods';
+	| 'local-pods'
+	| 'unmasqueraded';
 
 /**
  * A set, or with `data` a map. `interval` keys are ranges. With `size` rules put elements into it, so many at most,
@@ -59,8 +60,12 @@ export type Statement =
 	| {readonly kind: 'lookup'; readonly key: readonly Field[]; readonly set: SetName; readonly negated?: true}
 	/** Whether the packet comes from one of these addresses, without a set to ask. */
 	| {readonly kind: 'source'; readonly prefix: Prefix; readonly negated?: true}
+	/** Whether the packet goes to one of these addresses, without a set to ask. */
+	| {readonly kind: 'destination'; readonly prefix: Prefix}
 	/** The interface that the packet came in by; of a packet that this node made, none. A prefix unless `exact`. */
 	| {readonly kind: 'interface'; readonly name: string; readonly exact: boolean; readonly negated?: true}
+	/** The interface that the packet goes out by. A prefix unless `exact`. */
+	| {readonly kind: 'outInterface'; readonly name: string; readonly exact: boolean; readonly negated?: true}
 	| {readonly kind: 'protocol'; readonly protocol: Protocol}
 	/** `fib saddr type local`: the source is an address of this node. */
 	| {readonly kind: 'fromNode'}
@@ -114,7 +119,7 @@ export type Base = {
 	readonly actions: readonly Action[];
 };
 
-export type PrefixSet = 'service-cidrs' | 'local-pods';
+export type PrefixSet = 'service-cidrs' | 'local-pods' | 'unmasqueraded';
 
 /** The backends of one list by id: of everyone's list, or of the local one. */
 export type StickyEndpoints = 'sticky-endpoints' | 'sticky-local-endpoints';

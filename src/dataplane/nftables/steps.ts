@@ -56,6 +56,11 @@ export function loadSource(family: Family, len: number, dreg: number = first): E
 	return {kind: 'payload', dreg, base: payloadBases.network, offset: family === 'IPv6' ? 8 : 12, len};
 }
 
+/** The first `len` bytes of the destination address. */
+export function loadDestination(family: Family, len: number, dreg: number = first): Expression {
+	return {kind: 'payload', dreg, base: payloadBases.network, offset: family === 'IPv6' ? 24 : 16, len};
+}
+
 function loadField(field: Field, family: Family, dreg: number): Expression {
 	const isIpv6 = family === 'IPv6';
 	const addressLength = isIpv6 ? 16 : 4;
@@ -63,7 +68,7 @@ function loadField(field: Field, family: Family, dreg: number): Expression {
 		case 'saddr':
 			return loadSource(family, addressLength, dreg);
 		case 'daddr':
-			return {kind: 'payload', dreg, base: payloadBases.network, offset: isIpv6 ? 24 : 16, len: addressLength};
+			return loadDestination(family, addressLength, dreg);
 		case 'dport': // the same place in TCP, UDP and SCTP
 			return {kind: 'payload', dreg, base: payloadBases.transport, offset: 2, len: 2};
 		case 'l4proto':

@@ -218,8 +218,8 @@ export class Table {
 	async #update(state: State, plan: Plan, change: PlanChange, sum: Sum, signal: AbortSignal) {
 		state.shared.ids.sweep();
 		this.#adoptIds(state, plan, change.touched, state.held);
-		if (change.node) {
-			await this.#changeNode(state, plan.node, sum);
+		if (change.node && !(await this.#changeNode(state, plan.node, sum))) {
+			return false;
 		}
 
 		const sender = new Sender(this.#door, this.#family, state, sum, signal);
@@ -276,10 +276,13 @@ export class Table {
 		return {early: before, late: [...after, ...obsolete, ...waking], chains};
 	}
 
-	async #changeNode(state: State, node: NodePlan, sum: Sum): Promise<void> {
+	/** Whether that could be changed in place. */
+	async #changeNode(state: State, node: NodePlan, sum: Sum): Promise<boolean> {
 		const base = compileBase(node, this.#family);
-		await this.#sendBase(changeBase(state.base, base), sum);
+		const ops = changeBase(state.base, base);
+		await this.#sendBase(ops ?? [], sum);
 		state.base = base;
+		return ops !== undefined;
 	}
 
 	/** Sends what belongs to no Service. @throws NetError NFT_REFUSED */

@@ -137,8 +137,12 @@ class Walker {
 				return (this.#find(statement.set, statement.key) !== undefined) !== (statement.negated ?? false);
 			case 'source':
 				return prefixContains(statement.prefix, this.#packet.source) !== (statement.negated ?? false);
+			case 'destination':
+				return prefixContains(statement.prefix, this.#destination);
 			case 'interface':
 				return this.#isInterface(statement.name, statement.exact) !== (statement.negated ?? false);
+			case 'outInterface':
+				return statement.negated ?? false; // where a route leads is not known here: to no pod
 			case 'protocol':
 				return this.#packet.protocol === statement.protocol;
 			case 'fromNode':
@@ -231,7 +235,7 @@ class Walker {
 			return this.#findRange(elements);
 		}
 
-		const isPrefixes = set === 'service-cidrs' || set === 'local-pods';
+		const isPrefixes = set === 'service-cidrs' || set === 'local-pods' || set === 'unmasqueraded';
 		return isPrefixes
 			? [...elements.values()].find((element) => this.#isInside(element, key))
 			: elements.get(this.#key(key));
