@@ -12,6 +12,9 @@ export type ConflistOptions = {
 /** Name of the plugin's file in the runtime's folder of plugins, and the type in a network configuration. */
 export const pluginType = 'fairlead-cni';
 
+/** Of the network configuration in the runtime's folder, unless an operator names another. */
+export const conflistName = '10-fairlead.conflist';
+
 /** `name` of the network: journal, caches of runtimes and GC know attachments by it. */
 const network = 'fairlead';
 

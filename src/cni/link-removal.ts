@@ -10,6 +10,9 @@ export type After = (ms: number, callback: () => void) => () => void;
 /** Removing one link takes the kernel 20 ms, a hundred together as long: a little patience gathers those of a burst. */
 const gatherMs = 5;
 
+/** What the kernel did not remove is tried again after so long. */
+const againMs = 1000;
+
 /**
  * Removes marked links by group, on another thread, a moment after {@link soon}. While the kernel is at it the next
  * ones gather. What is not there any more is no error: a link goes with the namespace of its pod too.
@@ -60,7 +63,10 @@ export class LinkRemoval {
 		await previous.catch(() => undefined);
 		this.#next = undefined; // what is marked from here on may come too late
 		if (!this.#closed) {
-			await this.#remove();
+			await this.#remove().catch((error: unknown) => {
+				this.#after(againMs, () => this.soon());
+				throw error;
+			});
 		}
 	}
 

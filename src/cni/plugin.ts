@@ -3,8 +3,6 @@ import {NetError} from '../errors.ts';
 import type {Netns} from '../kernel/netns.ts';
 import type {PodAttachment} from '../model/objects.ts';
 import type {Address, Family} from '../net/address.ts';
-import {parseMac} from '../net/mac.ts';
-import {printPrefix} from '../net/prefix.ts';
 import type {Logger} from '../observe/log.ts';
 import {refuseAny} from './answer.ts';
 import {type Attachment, type AttachmentKey, attachmentKey} from './attachment.ts';
@@ -15,7 +13,8 @@ import {parseRanges} from './ranges.ts';
 import {mergeResults, printResult} from './result.ts';
 import {isSandboxThere, openSandbox} from './sandbox.ts';
 import {draftOf, linkName, linkPlanOf, podOf, resultOf} from './shape.ts';
-import {type AttachmentId, type Result, type Route, versions} from './spec.ts';
+import {differencesSince} from './since-add.ts';
+import {type AttachmentId, versions} from './spec.ts';
 import {Turns} from './turns.ts';
 
 /** Who makes what follows from an attachment so: the plan, by way of the daemon. */
@@ -226,14 +225,8 @@ export class Plugin {
 		}
 
 		using netns = openSandbox(call.netns);
-		const known = call.prevResult?.ips.map(({address}) => address) ?? [];
-		const differences = [
-			...attachment.addresses
-				.filter((address) => !known.includes(address))
-				.map((address) => `prevResult does not name ${address}`),
-			...(netns.inode === attachment.netnsInode ? [] : [`${call.netns} is another network namespace than at the ADD`]),
-			...(await this.#parts.links.check(withResult(this.#planOf(attachment, call), call.prevResult), netns)),
-		];
+		const plan = this.#planOf(attachment, call);
+		const differences = await differencesSince(call, attachment, {plan, netns, links: this.#parts.links});
 		if (differences.length > 0) {
 			const what = `find ${call.ifName} of container ${call.containerId} as it was made: ${differences.join('; ')}`;
 			throw new NetError('CNI_CHECK', what, {differences});
@@ -299,19 +292,6 @@ function attempt(work: () => void): Error | undefined {
 	} catch (error) {
 		return error instanceof Error ? error : new Error(String(error));
 	}
-}
-
-/** What plugins behind this one changed of the pod is theirs to check. */
-function withResult(plan: LinkPlan, result: Result | undefined): LinkPlan {
-	const own = result?.interfaces.find(({name, sandbox}) => name === plan.ifName && sandbox !== undefined);
-	const isKept = ({dst}: Route) =>
-		result?.routes.some((route) => printPrefix(route.dst) === printPrefix(dst)) !== false;
-	return {
-		...plan,
-		mac: own?.mac === undefined ? plan.mac : parseMac(own.mac),
-		mtuBytes: own?.mtu ?? plan.mtuBytes,
-		routes: plan.routes.filter(isKept),
-	};
 }
 
 function containerOf(key: AttachmentKey): string {

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import type {RawCall} from '../cni/call.ts';
-import {printConflist, printStatusConfig} from '../cni/conflist.ts';
+import {conflistName as confName, printConflist, printStatusConfig} from '../cni/conflist.ts';
 import {earlierConfigs, writeConflist} from '../cni/install.ts';
 import type {PoolCount} from '../cni/pool.ts';
 import {CniService} from '../cni/service.ts';
@@ -39,8 +39,6 @@ export type CniAnswered = {readonly verb: string; readonly code: number; readonl
 const collectMs = 60_000;
 /** How often is asked whether pods can be attached, as long as they cannot. */
 const awaitMs = 500;
-
-const confName = '10-fairlead.conflist';
 
 /** Serves the CNI plugin: as a source it tells which pods are attached, and it answers what the runtime asks. */
 export class CniSource {

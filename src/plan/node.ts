@@ -50,11 +50,16 @@ export function planNode(world: World, options: PlanOptions): NodeView {
 			serviceCidrs: collapsePrefixes([...world.serviceCidrs.values()].flatMap(({cidrs}) => cidrs)),
 			detector,
 			clusterIpMasquerade: {IPv4: clusterIps.IPv4.masquerade, IPv6: clusterIps.IPv6.masquerade},
-			guardsLoopback: options.attachesPods === true || world.pods.size > 0,
+			guardsLoopback: guardsLoopback(world, options),
 			podMasquerade: planPodMasquerade(options, detector, node),
 			addresses: nodeIps.map(({address}) => address),
 		},
 	};
+}
+
+/** What of pods bears on the node itself. */
+export function guardsLoopback({pods}: World, {attachesPods}: PlanOptions): boolean {
+	return attachesPods === true || pods.size > 0;
 }
 
 /** Source: kube-proxy, newServiceHealthServer: the addresses of node ports, or all of the family at once. */

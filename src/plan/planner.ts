@@ -5,7 +5,7 @@ import {Claims} from './claims.ts';
 import {type Frontend, type FrontendKey, kindOrder} from './frontend.ts';
 import {isSameBackends, isSameFrontend} from './frontends.ts';
 import {planHostPorts} from './host-ports.ts';
-import {affectedByNode, type NodeView, planNode} from './node.ts';
+import {affectedByNode, guardsLoopback, type NodeView, planNode} from './node.ts';
 import type {PlanOptions} from './options.ts';
 import type {HealthCheck, NodePlan, Plan, PlanChange, Unserved} from './plan.ts';
 import {createEdit, finishEdit, type PlanEdit} from './plan-change.ts';
@@ -85,7 +85,7 @@ export class Planner {
 		this.#queue = [...this.#queue.slice(this.#next), ...touched.services, ...touched.pods];
 		this.#next = 0;
 		const isOfNode = touched.nodes.has(this.#options.nodeName) || touched.nodeAddresses || touched.serviceCidrs;
-		if (!isOfNode && touched.pods.size === 0) {
+		if (!isOfNode && guardsLoopback(world, this.#options) === this.#node.plan.guardsLoopback) {
 			return edit;
 		}
 

@@ -171,7 +171,7 @@ runtimeTest(
 		const stateDir = folder.stateFlags[1];
 		const plugins = [
 			{type: 'fairlead-cni', stateDir},
-			{type: 'tuning', mac: '02:00:00:00:00:99'},
+			{type: 'tuning', mtu: 1400},
 			{type: 'bandwidth', ingressRate: 8_000_000, ingressBurst: 80_000},
 			{type: 'portmap', capabilities: {portMappings: true}},
 		];
@@ -179,7 +179,13 @@ runtimeTest(
 		try {
 			await withContainers(['chained'], async (container) => {
 				const {stdout} = await exec('nsenter', [`--net=${container.netns}`, '--', 'ip', 'link', 'show', 'eth0']);
-				t.regex(stdout, /02:00:00:00:00:99/);
+				t.regex(stdout, /mtu 1400/);
+				const [address = ''] = await addressesIn(container);
+				const inside = await new Host('chained', container.netns).ready();
+				await inside.ask('serve', {name: 'chained', ports: [8080]});
+				const probes = [{protocol: 'TCP', address, port: 8080} as const];
+				t.like(await lab.hosts.n1.ask('probe', {probes, deadlineMs: 2500}), [{kind: 'answered', by: 'chained'}]);
+				await inside.end();
 				const qdiscs = (await lab.hosts.n1.exec('tc', ['qdisc'])).stdout;
 				t.regex(qdiscs, /tbf .*dev fair/);
 			});
