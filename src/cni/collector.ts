@@ -1,5 +1,5 @@
 import type {Logger} from '../observe/log.ts';
-import {attachmentKey} from './attachment.ts';
+import {type Attachment, type AttachmentKey, attachmentKey} from './attachment.ts';
 import type {Ipam} from './ipam.ts';
 import {leaksAmong, noSuspects, type Suspects, suspect} from './leaks.ts';
 import type {PodLinks} from './link-plan.ts';
@@ -35,19 +35,20 @@ export class Collector {
 	async collect(): Promise<void> {
 		const {ipam, links, log, now, cacheDir} = this.#parts;
 		try {
-			const seen = await observe(ipam.attachments, links, now, cacheDir);
-			this.#suspects = suspect(this.#suspects, ipam.attachments, seen);
+			const {attachments} = ipam; // what comes anew while this looks is not meant
+			const seen = await observe(attachments, links, now, cacheDir);
+			this.#suspects = suspect(this.#suspects, attachments, seen);
 			const leaks = leaksAmong(this.#suspects, seen.at, graceMs);
-			const unfinished = this.#unfinished();
-			await this.#remove(leaks.attachments, leaks.links, unfinished);
+			const keys = new Set([...leaks.attachments, ...this.#unfinished(attachments)]);
+			const meant = attachments.filter((attachment) => keys.has(attachmentKey(attachment)));
+			await this.#remove(meant, leaks.links);
 		} catch (error) {
 			log.error('pods that are gone are not looked for', {error});
 		}
 	}
 
 	/** A DEL that failed, and an ADD that failed and could not be undone: no ADD takes from one look to the next. */
-	#unfinished(): readonly string[] {
-		const {attachments} = this.#parts.ipam;
+	#unfinished(attachments: readonly Attachment[]): readonly AttachmentKey[] {
 		const keysOf = (wanted: string) => attachments.filter(({state}) => state === wanted).map(attachmentKey);
 		const adding = keysOf('adding');
 		const stuck = adding.filter((key) => this.#adding.has(key));
@@ -55,12 +56,12 @@ export class Collector {
 		return [...keysOf('deleting'), ...stuck];
 	}
 
-	async #remove(leaked: readonly string[], strays: readonly string[], unfinished: readonly string[]): Promise<void> {
-		const {ipam, plugin, links, log} = this.#parts;
-		for (const key of new Set([...leaked, ...unfinished])) {
-			const meant = ipam.attachments.find((attachment) => attachmentKey(attachment) === key);
+	async #remove(meant: readonly Attachment[], strays: readonly string[]): Promise<void> {
+		const {plugin, links, log} = this.#parts;
+		for (const attachment of meant) {
+			const key = attachmentKey(attachment);
 			await this.#goOn(key, async () => {
-				if (await plugin.remove(key, meant)) {
+				if (await plugin.remove(key, attachment)) {
 					log.warn('an attachment that nobody deleted, or not to the end, is removed', {attachment: key});
 				}
 			});

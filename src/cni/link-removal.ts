@@ -1,11 +1,9 @@
+import type {After} from '../control/connection.ts';
 import type {Netns} from '../kernel/netns.ts';
 import {type RouteRequest, Rtnetlink, routeRequest} from '../kernel/route.ts';
 import {rtnetlink} from '../wire/rtnetlink.ts';
 import {refusedRequest} from './link-reading.ts';
 import {removalGroup} from './node-end.ts';
-
-/** Calls `callback` once after `ms`; the function it returns calls that off. */
-export type After = (ms: number, callback: () => void) => () => void;
 
 /** Removing one link takes the kernel 20 ms, a hundred together as long: a little patience gathers those of a burst. */
 const gatherMs = 5;

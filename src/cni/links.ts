@@ -1,4 +1,5 @@
 import {existsSync} from 'node:fs';
+import type {After} from '../control/connection.ts';
 import {NetError} from '../errors.ts';
 import type {Netns} from '../kernel/netns.ts';
 import {type RouteOutcome, Rtnetlink} from '../kernel/route.ts';
@@ -18,7 +19,7 @@ import {
 	refusedRequest,
 	runAll,
 } from './link-reading.ts';
-import {type After, LinkRemoval} from './link-removal.ts';
+import {LinkRemoval} from './link-removal.ts';
 import {readLink} from './link-requests.ts';
 import {
 	detachRequests,

@@ -16,6 +16,7 @@ import type {HostPort} from '../model/objects.ts';
 import {type Address, parseAddress} from '../net/address.ts';
 import {type Mac, parseMac} from '../net/mac.ts';
 import {linkPrefix} from './link-plan.ts';
+import {parseRanges, type Range} from './ranges.ts';
 import {readDns, readRoute, readTexts} from './result.ts';
 import type {Bandwidth, Dns, Route} from './spec.ts';
 
@@ -28,8 +29,8 @@ export type NetworkConfig = {
 	readonly mtuBytes: number;
 	/** Whether a pod behind a bridge may reach itself through a Service. */
 	readonly hairpin: boolean;
-	/** `ipam.ranges`, unread; undefined where addresses are of the Node's podCIDRs. */
-	readonly ranges: unknown;
+	/** `ipam.ranges`; undefined where addresses are of the Node's podCIDRs. */
+	readonly ranges: readonly Range[] | undefined;
 	/** `ipam.routes`, beside the default route. */
 	readonly routes: readonly Route[];
 	readonly dns: Dns;
@@ -50,7 +51,7 @@ const burstBitsMax = 8 * (2 ** 32 - 1);
  * The configuration in `json`, an object; fields that it does not know are other plugins'.
  *
  * @param args of CNI_ARGS: `IP` and `MAC` count where nothing else asks for one
- * @throws NetError OBJECT_INVALID with the field and what it should be
+ * @throws NetError OBJECT_INVALID with the field and what it should be, CNI_CONFIG likewise for ranges
  */
 export function parseNetworkConfig(json: unknown, name: string, args: ReadonlyMap<string, string>): NetworkConfig {
 	const root = rootField(json, `network configuration ${JSON.stringify(name)}`);
@@ -70,7 +71,7 @@ export function parseNetworkConfig(json: unknown, name: string, args: ReadonlyMa
 		bridge: isPresent(root, 'bridge') ? readInterface(root, 'bridge') : `${linkPrefix}lead0`,
 		mtuBytes,
 		hairpin: readFlag(root, 'hairpinMode', true),
-		ranges: isPresent(ipam, 'ranges') ? child(ipam, 'ranges').value : undefined,
+		ranges: parseRanges(child(ipam, 'ranges').value),
 		routes: eachItem(ipam, 'routes', readRoute),
 		dns: isPresent(runtime, 'dns') ? readRuntimeDns(child(runtime, 'dns')) : readDns(child(root, 'dns')),
 		hostPorts: eachItem(runtime, 'portMappings', readHostPort),

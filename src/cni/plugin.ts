@@ -1,4 +1,5 @@
 import type {CniAnswer} from '../control/cni.ts';
+import type {After} from '../control/connection.ts';
 import {NetError} from '../errors.ts';
 import type {Netns} from '../kernel/netns.ts';
 import type {PodAttachment} from '../model/objects.ts';
@@ -9,7 +10,6 @@ import {type Attachment, type AttachmentKey, attachmentKey} from './attachment.t
 import {answerVersion, type Call, type ContainerCall, parseCall, type RawCall} from './call.ts';
 import type {Ipam} from './ipam.ts';
 import type {LinkPlan, PodLinks} from './link-plan.ts';
-import {parseRanges} from './ranges.ts';
 import {mergeResults, printResult} from './result.ts';
 import {isSandboxThere, openSandbox} from './sandbox.ts';
 import {draftOf, linkName, linkPlanOf, podOf, resultOf} from './shape.ts';
@@ -40,8 +40,7 @@ export type PluginParts = {
 	/** Those that this node's kernel has. */
 	readonly families: readonly Family[];
 	readonly log: Logger;
-	/** Calls back once after a delay, unless the function it returns is called before. */
-	readonly after: (delayMs: number, callback: () => void) => () => void;
+	readonly after: After;
 };
 
 /**
@@ -140,7 +139,7 @@ export class Plugin {
 		using netns = openSandbox(call.netns);
 		await this.#makeRoom(call);
 		const draft = draftOf(call, netns.inode, call.config.mtuBytes || links.nodeMtu(nodeAddresses()));
-		const wanted = {asked: call.config.ips, families, ranges: parseRanges(call.config.ranges)};
+		const wanted = {asked: call.config.ips, families, ranges: call.config.ranges};
 		const attachment = ipam.reserve(draft, wanted);
 		const plan = this.#planOf(attachment, call);
 		try {
@@ -262,14 +261,14 @@ export class Plugin {
 			throw hindrance;
 		}
 
-		const ranges = parseRanges(config.ranges) ?? this.#parts.ipam.nodeRanges;
+		const ranges = config.ranges ?? this.#parts.ipam.nodeRanges;
 		if (ranges.length === 0) {
 			throw new NetError('CNI_NOT_READY', `attach pods to ${network}: this Node has no podCIDRs yet`, {network});
 		}
 	}
 
 	#planOf(attachment: Attachment, {config}: ContainerCall): LinkPlan {
-		return linkPlanOf(attachment, parseRanges(config.ranges) ?? this.#parts.ipam.nodeRanges, config);
+		return linkPlanOf(attachment, config.ranges ?? this.#parts.ipam.nodeRanges, config);
 	}
 
 	/** @throws NetError CNI_BUSY when it takes longer, and what `work` rejects with */

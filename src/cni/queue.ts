@@ -29,9 +29,9 @@ export function readQueue(stateDir: string): Queue {
 	return {deletes, broken};
 }
 
-/** Takes a file out of the queue. */
+/** Takes a file out of the queue, or whatever else stands there. */
 export function forget(path: string): void {
-	rmSync(path, {force: true});
+	rmSync(path, {recursive: true, force: true});
 }
 
 /** None where there is no queue. Names with a dot are half written. */

@@ -51,7 +51,8 @@ export class CniService {
 	#opening: Promise<Opened> | undefined;
 	#opened: Opened | undefined;
 	#areAllKnown = true;
-	#podCidrs: readonly Prefix[] = [];
+	/** The Node's, as long as the journal has not taken them. */
+	#untaken: readonly Prefix[] | undefined;
 
 	constructor(parts: ServiceParts) {
 		this.#parts = parts;
@@ -78,7 +79,7 @@ export class CniService {
 		const {stateDir, log} = this.#parts;
 		const {deletes, broken} = readQueue(stateDir);
 		for (const path of broken) {
-			log.error('a DEL that was kept for this daemon cannot be understood', {path});
+			log.error('a DEL that was kept for this daemon cannot be understood, and is thrown away', {path});
 			forget(path);
 		}
 
@@ -96,10 +97,7 @@ export class CniService {
 	async answer(call: RawCall): Promise<CniAnswer> {
 		try {
 			const {ipam, plugin} = await this.#open();
-			if (this.#podCidrs.length > 0) {
-				ipam.setPodCidrs(this.#podCidrs); // once more, should the journal not have taken them
-			}
-
+			this.#takePodCidrs(ipam);
 			return await plugin.answer(call);
 		} catch (error) {
 			const verb = call.env['CNI_COMMAND'];
@@ -144,9 +142,18 @@ export class CniService {
 
 	/** The prefixes that this Node's pods get their addresses from. @throws NetError CNI_CONFIG, CNI_JOURNAL */
 	async setPodCidrs(prefixes: readonly Prefix[]): Promise<void> {
-		this.#podCidrs = prefixes;
+		this.#untaken = prefixes;
 		const opened = await this.#opening;
-		opened?.ipam.setPodCidrs(prefixes);
+		if (opened !== undefined) {
+			this.#takePodCidrs(opened.ipam);
+		}
+	}
+
+	#takePodCidrs(ipam: Ipam): void {
+		if (this.#untaken !== undefined) {
+			ipam.setPodCidrs(this.#untaken);
+			this.#untaken = undefined;
+		}
 	}
 
 	/** Of the Node's podCIDRs; none where nobody uses the plugin. */
@@ -201,10 +208,7 @@ export class CniService {
 		const ipam = new Ipam({journal, now, wall, restMs});
 		const links = new KernelLinks({after});
 		const plugin = new Plugin({...this.#parts, ipam, links});
-		if (this.#podCidrs.length > 0) {
-			ipam.setPodCidrs(this.#podCidrs);
-		}
-
+		this.#takePodCidrs(ipam);
 		ipam.keepOff(links.routed());
 		await this.#tell(ipam, links);
 		void plugin.recover(); // never rejects

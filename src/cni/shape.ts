@@ -23,7 +23,7 @@ export function linkName(key: AttachmentKey): string {
 	);
 }
 
-/** @param mtuBytes of the node's interface */
+/** @param mtuBytes of the pod's interface */
 export function draftOf(call: ContainerCall, netnsInode: number, mtuBytes: number): Draft {
 	const {network, containerId, ifName, pod, netns, config} = call;
 	const key = attachmentKey(call);
@@ -33,7 +33,7 @@ export function draftOf(call: ContainerCall, netnsInode: number, mtuBytes: numbe
 		mac: config.mac ?? macOf(key),
 		mode: config.mode,
 		bridge: config.mode === 'bridge' ? config.bridge : '',
-		mtuBytes: config.mtuBytes === 0 ? mtuBytes : config.mtuBytes,
+		mtuBytes,
 		hostPorts: config.hostPorts,
 		bandwidth: config.bandwidth,
 	};

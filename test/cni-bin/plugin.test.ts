@@ -4,7 +4,7 @@ import {createServer, type Socket} from 'node:net';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import type {RawCall} from '../../src/cni/call.ts';
-import {readQueue} from '../../src/cni/queue.ts';
+import {forget, readQueue} from '../../src/cni/queue.ts';
 import type {CniAnswer} from '../../src/control/cni.ts';
 import {encodeFrame} from '../../src/control/framing.ts';
 import {inOnePiece} from '../../src/control/protocol.ts';
@@ -226,6 +226,7 @@ test('a DEL without a container or an interface has nothing to be kept by', asyn
 test('a file of the queue that is none is told apart', async (t) => {
 	const stateDir = controlFolder(t);
 	await callPlugin({verb: 'DEL', config: configOf(stateDir), env: container});
+	mkdirSync(join(stateDir, 'cni-queue', 'folder'));
 	for (const [name, text] of [
 		['garbage', '{"env":'],
 		['verb', '{"env":{"CNI_COMMAND":"ADD"},"config":""}'],
@@ -236,7 +237,9 @@ test('a file of the queue that is none is told apart', async (t) => {
 
 	const {deletes, broken} = readQueue(stateDir);
 	t.is(deletes.length, 1);
-	t.deepEqual(broken.map((path) => path.split('/').at(-1)).toSorted(), ['garbage', 'verb']);
+	t.deepEqual(broken.map((path) => path.split('/').at(-1)).toSorted(), ['folder', 'garbage', 'verb']);
+	broken.map(forget);
+	t.deepEqual(readQueue(stateDir).broken, []);
 	t.deepEqual(readQueue(join(stateDir, 'nowhere')), {deletes: [], broken: []});
 });
 

@@ -11,7 +11,14 @@ const refusal = new NetError('CNI_KERNEL', 'remove a link');
 /** A node where these are written down and these links are there; the namespaces of all are gone. */
 function startNode(t: ExecutionContext, attachments: readonly Attachment[], links: readonly string[] = []) {
 	const {log, lines} = memoryLog();
-	const node = {now: 0, removed: [] as string[], stuck: new Set<string>(), present: new Set(links), lines};
+	const node = {
+		now: 0,
+		removed: [] as string[],
+		meant: [] as (number | undefined)[],
+		stuck: new Set<string>(),
+		present: new Set(links),
+		lines,
+	};
 	const remove = async (name: string) => {
 		if (node.stuck.has(name)) {
 			throw refusal;
@@ -27,7 +34,8 @@ function startNode(t: ExecutionContext, attachments: readonly Attachment[], link
 			detach: async ({link}) => await remove(link),
 		},
 		plugin: {
-			remove: async (key) => {
+			remove: async (key, attachment) => {
+				node.meant.push(attachment?.since);
 				await remove(key);
 				return true;
 			},
@@ -62,6 +70,13 @@ test('a sign of life between two looks has the grace begin anew', async (t) => {
 	node.present.delete('faira');
 	t.deepEqual(await lookAt(60_000), []);
 	t.deepEqual(await lookAt(90_000), ['a/eth0']);
+});
+
+test('what came anew under the name of one that is left over is told apart by when it came', async (t) => {
+	const {node, lookAt} = startNode(t, [gone('a')]);
+	await lookAt(0);
+	await lookAt(30_000);
+	t.deepEqual(node.meant, [gone('a').since]);
 });
 
 test('a link of ours that no attachment names is removed likewise, and no other’s', async (t) => {
