@@ -3,6 +3,7 @@ import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import {exec} from '../../src/kernel/exec.ts';
+import {callPlugin} from '../../test/lab/cni-plugin.ts';
 import {tell} from './namespace.ts';
 import {median, percentile, table} from './numbers.ts';
 
@@ -70,13 +71,9 @@ async function startDaemon(): Promise<ChildProcess> {
 		log += text;
 	});
 	for (let tries = 0; tries < 200; tries++) {
-		const status = spawn(join(root, 'build/fairlead-cni'), {
-			env: {CNI_COMMAND: 'STATUS', CNI_PATH: '/'},
-			stdio: ['pipe', 'ignore', 'ignore'],
-		});
-		status.stdin.end(JSON.stringify({cniVersion: '1.1.0', name: 'bench', type: 'fairlead-cni'}));
-		const code = await new Promise((resolve) => status.on('exit', resolve));
-		if (code === 0) {
+		const status = {verb: 'STATUS', config: {cniVersion: '1.1.0', name: 'bench', type: 'fairlead-cni'}};
+		const {exitCode} = await callPlugin(status);
+		if (exitCode === 0) {
 			return child;
 		}
 

@@ -13,6 +13,9 @@ function startNode(t: ExecutionContext, attachments: readonly Attachment[], link
 	const {log, lines} = memoryLog();
 	const node = {
 		now: 0,
+		attachments,
+		/** What happens on the node while the collector looks. */
+		meanwhile: () => {},
 		removed: [] as string[],
 		meant: [] as (number | undefined)[],
 		stuck: new Set<string>(),
@@ -27,9 +30,16 @@ function startNode(t: ExecutionContext, attachments: readonly Attachment[], link
 		node.removed.push(name);
 	};
 	const collector = new Collector({
-		ipam: {attachments},
+		ipam: {
+			get attachments() {
+				return node.attachments;
+			},
+		},
 		links: {
-			present: async () => node.present,
+			present: async () => {
+				node.meanwhile();
+				return node.present;
+			},
 			idle: async () => node.present,
 			detach: async ({link}) => await remove(link),
 		},
@@ -72,11 +82,15 @@ test('a sign of life between two looks has the grace begin anew', async (t) => {
 	t.deepEqual(await lookAt(90_000), ['a/eth0']);
 });
 
-test('what came anew under the name of one that is left over is told apart by when it came', async (t) => {
-	const {node, lookAt} = startNode(t, [gone('a')]);
+test('what comes anew, during a look, under the name of one that is left over is not what the look removes', async (t) => {
+	const old = gone('a');
+	const {node, lookAt} = startNode(t, [old]);
 	await lookAt(0);
+	node.meanwhile = () => {
+		node.attachments = [{...old, since: old.since + 1}];
+	};
 	await lookAt(30_000);
-	t.deepEqual(node.meant, [gone('a').since]);
+	t.deepEqual(node.meant, [old.since]);
 });
 
 test('a link of ours that no attachment names is removed likewise, and no other’s', async (t) => {
