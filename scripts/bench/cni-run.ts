@@ -44,12 +44,11 @@ const options = JSON.parse(process.argv[2] ?? '') as CniRun; // the parent wrote
 async function prepare(): Promise<void> {
 	await exec('ip', ['link', 'set', 'lo', 'up']);
 	await exec('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
-	mkdirSync('/var/lib/cni', {recursive: true});
-	await exec('mount', ['-t', 'tmpfs', 'tmpfs', '/var/lib/cni']);
+	await exec('mount', ['-t', 'tmpfs', 'tmpfs', '/var/lib']); // not its cni, which a machine need not have
 	mkdirSync('/run/objects');
 	const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE'];
 	await exec('cc', [...flags, join(import.meta.dirname, 'cni.c'), '-o', caller]);
-	await exec(caller, ['make', String(options.pods + warmUps)]);
+	await exec(caller, ['make', String(Math.max(options.pods, options.burst) + warmUps)]);
 	writeFileSync('/run/objects/node.json', JSON.stringify(node));
 }
 
